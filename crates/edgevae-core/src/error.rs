@@ -1,0 +1,143 @@
+//! One small error enum per operation: numbers instead of strings, so that an error costs a few bytes of flash.
+
+use core::fmt;
+
+/// Why a byte slice is not a usable model, or why a model does not fit a detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bytes do not begin with the magic `EVAE`: this is some other file, or flash that was never written.
+    NotAModel,
+    /// The file follows a later format. Update edgevae in the firmware (or export with an older trainer).
+    NewerVersion {
+        /// Format version in the file.
+        found: u8,
+        /// Latest format version that this crate reads.
+        supported: u8,
+    },
+    /// Fewer bytes than the file says it has: an interrupted copy or download.
+    Truncated {
+        /// Bytes that the file says it has.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
+    },
+    /// More bytes than the file says it has. For a flash slot that is larger than the model, cut the slice to
+    /// [`format::declared_length`](crate::format::declared_length) first.
+    TrailingBytes {
+        /// Bytes that the file says it has.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
+    },
+    /// The bytes were altered after the file was written. Copy or flash it again.
+    Checksum {
+        /// CRC-32 at the end of the file.
+        stored: u32,
+        /// CRC-32 of the bytes before it.
+        computed: u32,
+    },
+    /// The checksum holds but the header cannot be decoded: written by a faulty tool.
+    Malformed,
+    /// The weights do not start at a multiple of four bytes. Embed the file with
+    /// [`include_model!`](crate::include_model) or copy it to an aligned buffer.
+    Misaligned,
+    /// Layer shapes do not chain from the inputs back to the inputs, or do not add up to the bytes present.
+    Shapes,
+    /// A weight, a bias or a scaler value is NaN or infinite.
+    NonFinite {
+        /// Position in the tensor block, counted in numbers.
+        index: usize,
+    },
+    /// A feature's reciprocal scale is zero or negative.
+    Scale {
+        /// Position of the feature.
+        feature: usize,
+    },
+    /// The threshold is not a positive finite number.
+    Threshold,
+    /// The model does not fit this detector: another number of inputs, or a layer wider than its buffers.
+    WrongShape {
+        /// Inputs of the model.
+        inputs: usize,
+        /// Widest layer of the model between input and output.
+        width: usize,
+        /// Inputs that the detector takes.
+        detector_inputs: usize,
+        /// Widest layer that the detector has room for.
+        detector_width: usize,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotAModel => f.write_str("not an edgevae model (it does not begin with `EVAE`)"),
+            Self::NewerVersion { found, supported } => write!(
+                f,
+                "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae"
+            ),
+            Self::Truncated { expected, found } => {
+                write!(f, "truncated: {found} bytes where {expected} were expected; copy the file again")
+            }
+            Self::TrailingBytes { expected, found } => {
+                write!(f, "{found} bytes where {expected} were expected: something was appended to the file")
+            }
+            Self::Checksum { stored, computed } => write!(
+                f,
+                "damaged: checksum {computed:08x} where {stored:08x} was stored; copy the file again or export it again"
+            ),
+            Self::Malformed => {
+                f.write_str("the header cannot be decoded although the checksum holds; export the model again")
+            }
+            Self::Misaligned => f.write_str("the bytes are not aligned to 4; embed the file with include_model!"),
+            Self::Shapes => f.write_str("layer shapes do not add up; export the model again"),
+            Self::NonFinite { index } => {
+                write!(f, "number {index} of the tensors is not finite; train the model again")
+            }
+            Self::Scale { feature } => {
+                write!(f, "the scale of feature {feature} is not positive; train the model again")
+            }
+            Self::Threshold => f.write_str("the threshold is not a positive finite number; calibrate the model again"),
+            Self::WrongShape { inputs, width, detector_inputs, detector_width } => write!(
+                f,
+                "the model has {inputs} inputs and a widest layer of {width}; the detector takes {detector_inputs} inputs \
+                 and layers up to {detector_width}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+/// Why a sample has no score. A sample without a score is never "normal".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScoreError {
+    /// The sample has another number of values than the model has inputs.
+    WrongLength {
+        /// Inputs of the model.
+        expected: usize,
+        /// Values in the sample.
+        found: usize,
+    },
+    /// A value is infinite, or NaN where the model has no fill value for missing readings: check that sensor.
+    NonFinite {
+        /// Position of the feature.
+        index: usize,
+    },
+    /// Every value is finite but the score is not: some value is so far from the training data that `f32` overflows.
+    Overflow,
+}
+
+impl fmt::Display for ScoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::WrongLength { expected, found } => write!(f, "{found} values where the model has {expected} inputs"),
+            Self::NonFinite { index } => write!(f, "feature {index} is NaN or infinite"),
+            Self::Overflow => f.write_str("the sample is so far from the training data that its score overflows"),
+        }
+    }
+}
+
+impl core::error::Error for ScoreError {}

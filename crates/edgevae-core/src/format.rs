@@ -1,0 +1,262 @@
+//! The bytes of a `.evae` file. No other module knows them; `docs/FORMAT.md` describes them for other readers.
+//!
+//! One postcard value: magic, version, length, [`Header`], a pad that aligns what follows, the tensors (little-endian
+//! `f32`), and at the end a CRC-32 over all bytes before it. Plain postcard would read a 40x36 layer as 41x35, accept
+//! trailing bytes and miss flipped bits, so [`decode`] checks length and checksum before it believes any field.
+
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LoadError;
+
+/// First four bytes of every model file.
+pub const MAGIC: [u8; 4] = *b"EVAE";
+/// The format version that [`encode`] writes and the latest that [`decode`] reads.
+pub const VERSION: u8 = 1;
+/// The tensors start at a multiple of this many bytes from the start of the file.
+pub const TENSOR_ALIGN: usize = 16;
+/// Dense layers of a model, encoder and decoder together.
+pub const MAX_LAYERS: usize = 16;
+
+const LENGTH_AT: usize = MAGIC.len() + 1;
+const HEADER_AT: usize = LENGTH_AT + 4;
+const CRC_LEN: usize = 4;
+/// CRC-32 as in Ethernet, zip and PNG. Without its 1 KiB table: the check runs once at start-up.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+
+/// What a dense layer applies to its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// `y`
+    Linear,
+    /// `max(y, 0)`, with NaN kept
+    Relu,
+}
+
+/// One dense layer; its inputs are the outputs of the layer before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Number of outputs.
+    pub outputs: u16,
+    /// Applied to each output.
+    pub activation: Activation,
+}
+
+/// What becomes of a missing reading (NaN in a sample, an empty cell in a CSV file).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Missing {
+    /// It is an error.
+    Error,
+    /// Training left such rows out; in a sample it is an error.
+    Drop,
+    /// It is replaced by the feature's mean over the training rows, stored in the file.
+    Mean,
+}
+
+/// How a reconstruction becomes a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScoreKind {
+    /// Reconstruction error: squared error averaged over features, in scaled units.
+    Mse,
+}
+
+/// The rows whose scores gave the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CalibrationSet {
+    /// Rows labelled normal in the test split.
+    TestNormals,
+    /// A share of the training data kept out of the fit.
+    Holdout,
+    /// The training rows themselves, when nothing could be kept out.
+    TrainingRows,
+    /// A file given to `edgevae calibrate`.
+    File,
+    /// None: the threshold was given by hand.
+    ByHand,
+}
+
+/// Where the threshold comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Which rows.
+    pub set: CalibrationSet,
+    /// How many of them.
+    pub rows: u32,
+    /// How many of them score above the threshold.
+    pub exceedances: u32,
+    /// Quantile of their scores (linear interpolation, Hyndman and Fan's type 7); `None` for a threshold by hand.
+    pub quantile: Option<f64>,
+}
+
+/// Everything in a model file but its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header<'a> {
+    /// Name and version of the tool that wrote the file.
+    pub tool: &'a str,
+    /// Seed of the run that trained it.
+    pub seed: u64,
+    /// Number of features.
+    pub inputs: u16,
+    /// Layers from the input to the latent mean `mu`; the others lead from there to `x_hat`.
+    pub encoder_layers: u8,
+    /// All layers on the scoring path, in order.
+    pub layers: Vec<Layer, MAX_LAYERS>,
+    /// Policy for missing readings.
+    pub missing: Missing,
+    /// What the score is.
+    pub score: ScoreKind,
+    /// A score above it is an anomaly.
+    pub threshold: f32,
+    /// Where the threshold comes from.
+    pub calibration: Calibration,
+    /// Feature names: each a postcard string (length, UTF-8 bytes), one after the other.
+    pub names: &'a [u8],
+}
+
+/// Why a header and its tensors cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// The output buffer is too small.
+    BufferFull,
+}
+
+impl core::fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::BufferFull => f.write_str("the buffer is too small for the model file"),
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
+/// Bytes that [`encode`] needs at most.
+pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
+    // Fixed fields take under 160 bytes even when every varint is at its longest.
+    256 + header.tool.len() + header.names.len() + 4 * tensors
+}
+
+/// Writes a model file into `out` and returns its length. It checks nothing: load the result before you trust it.
+///
+/// # Errors
+/// [`EncodeError::BufferFull`]; [`max_encoded_len`] bytes are always enough.
+pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<usize, EncodeError> {
+    const FULL: EncodeError = EncodeError::BufferFull;
+    let (prefix, rest) = out.split_at_mut_checked(HEADER_AT).ok_or(FULL)?;
+    let header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
+    let rest = rest.get_mut(header_len..).ok_or(FULL)?;
+
+    let mut varint = [0; 5];
+    let tensor_len = u32::try_from(4 * tensors.len()).map_err(|_| FULL)?;
+    let tensor_len = postcard::to_slice(&tensor_len, &mut varint).map_err(|_| FULL)?;
+    // The pad's own length takes one byte: it is below 128.
+    let pad = (HEADER_AT + header_len + 1 + tensor_len.len()).wrapping_neg() % TENSOR_ALIGN;
+
+    let mut at = 0;
+    let mut put = |bytes: &[u8]| {
+        rest.get_mut(at..at + bytes.len()).ok_or(FULL)?.copy_from_slice(bytes);
+        at += bytes.len();
+        Ok(())
+    };
+    put(&[pad as u8])?;
+    put(&[0; TENSOR_ALIGN][..pad])?;
+    put(tensor_len)?;
+    for value in tensors {
+        put(&value.to_le_bytes())?;
+    }
+    let body = HEADER_AT + header_len + at;
+    let length = u32::try_from(body + CRC_LEN).map_err(|_| FULL)?;
+    prefix[..LENGTH_AT - 1].copy_from_slice(&MAGIC);
+    prefix[LENGTH_AT - 1] = VERSION;
+    prefix[LENGTH_AT..].copy_from_slice(&length.to_le_bytes());
+
+    let (body, rest) = out.split_at_mut_checked(body).ok_or(FULL)?;
+    rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&CRC.checksum(body).to_le_bytes());
+    Ok(body.len() + CRC_LEN)
+}
+
+/// Length in bytes that a model file gives for itself, from its first nine bytes.
+///
+/// # Errors
+/// [`LoadError::NotAModel`], [`LoadError::NewerVersion`], or [`LoadError::Truncated`] when not even those bytes are there.
+pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
+    let found = bytes.len();
+    if !MAGIC.starts_with(bytes.get(..MAGIC.len()).unwrap_or(bytes)) {
+        return Err(LoadError::NotAModel);
+    }
+    match bytes.get(LENGTH_AT - 1) {
+        Some(&VERSION) | None => {}
+        Some(0) => return Err(LoadError::NotAModel),
+        Some(&found) => return Err(LoadError::NewerVersion { found, supported: VERSION }),
+    }
+    let field = bytes.get(LENGTH_AT..).and_then(|rest| rest.first_chunk());
+    let field = field.ok_or(LoadError::Truncated { expected: HEADER_AT, found })?;
+    usize::try_from(u32::from_le_bytes(*field)).map_err(|_| LoadError::Truncated { expected: usize::MAX, found })
+}
+
+/// Checks length and checksum and takes the file apart; nothing is copied but the header's few numbers.
+///
+/// # Errors
+/// Every [`LoadError`] up to [`LoadError::Misaligned`]; shapes and numbers are for the caller to check.
+pub fn decode(bytes: &[u8]) -> Result<(Header<'_>, &[f32]), LoadError> {
+    let (expected, found) = (declared_length(bytes)?, bytes.len());
+    if found < expected {
+        return Err(LoadError::Truncated { expected, found });
+    }
+    if found > expected {
+        return Err(LoadError::TrailingBytes { expected, found });
+    }
+    let (body, stored) = bytes.split_last_chunk().ok_or(LoadError::Malformed)?;
+    let (stored, computed) = (u32::from_le_bytes(*stored), CRC.checksum(body));
+    if stored != computed {
+        return Err(LoadError::Checksum { stored, computed });
+    }
+    let header = body.get(HEADER_AT..).ok_or(LoadError::Malformed)?;
+    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(header).map_err(|_| LoadError::Malformed)?;
+    let (pad, rest) = take_bytes(rest).ok_or(LoadError::Malformed)?;
+    let (tensors, rest) = take_bytes(rest).ok_or(LoadError::Malformed)?;
+    if !rest.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {
+        return Err(LoadError::Malformed);
+    }
+    let tensors = bytemuck::try_cast_slice(tensors).map_err(|error| match error {
+        bytemuck::PodCastError::TargetAlignmentGreaterAndInputNotAligned => LoadError::Misaligned,
+        _ => LoadError::Shapes,
+    })?;
+    Ok((header, tensors))
+}
+
+/// Takes a postcard byte string from the front of `bytes`.
+fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
+    rest.split_at_checked(usize::try_from(length).ok()?)
+}
+
+/// The strings of [`Header::names`]; ends early at bytes that are no string.
+#[derive(Clone, Debug)]
+pub struct Names<'a>(&'a [u8]);
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(names: &'a [u8]) -> Self {
+        Self(names)
+    }
+
+    /// Bytes that are not yet taken.
+    pub(crate) fn remaining(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (name, rest) = take_bytes(self.0)?;
+        self.0 = rest;
+        core::str::from_utf8(name).ok()
+    }
+}
+
+// The tensors are read in place as the machine's own numbers.
+#[cfg(target_endian = "big")]
+compile_error!("edgevae-core reads little-endian tensors in place and has no path for big-endian targets");

@@ -1,0 +1,47 @@
+//! Scores samples with an edgevae model file, on a microcontroller or on the desk, with the same 32 bits.
+//!
+//! A model file holds scaler, weights, score, threshold and where the threshold comes from. [`Model::from_bytes`]
+//! checks all of it once and reads it in place; a [`Detector`] owns the few hundred bytes that scoring needs.
+//!
+//! # Contract
+//! - No heap, no `unsafe`, no recursion, no randomness, no clock.
+//! - Nothing panics: not [`Model::from_bytes`] on any bytes, not a detector on any accepted model and any sample.
+//! - A damaged or foreign file is a [`LoadError`]; a sample without a score is a [`ScoreError`] and never "normal".
+//! - Sums run in a fixed order of plain multiplications and additions, so equal samples give equal bits everywhere.
+//!
+//! # Examples
+//! See [`Detector`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod activation;
+mod dense;
+mod detector;
+mod error;
+pub mod format;
+mod model;
+mod scaler;
+mod score;
+
+pub use dense::Dense;
+pub use detector::{Detector, SliceDetector};
+pub use error::{LoadError, ScoreError};
+pub use model::{Layers, Model};
+pub use scaler::standardize;
+pub use score::Verdict;
+
+/// Embeds a model file in the program, aligned for [`Model::from_bytes`]; the bytes stay in flash.
+///
+/// The path is relative to the source file, as in [`include_bytes!`].
+#[macro_export]
+macro_rules! include_model {
+    ($path:expr) => {{
+        #[repr(C, align(16))]
+        struct Aligned<T: ?Sized>(T);
+        static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!($path));
+        &MODEL.0
+    }};
+}
