@@ -1,0 +1,299 @@
+//! What is wrong with a CSV file, said so that its owner can mend it.
+
+use super::cell::Looks;
+use std::{fmt, io};
+use thiserror::Error;
+
+/// A CSV file that cannot be read, with the rule that it breaks.
+#[derive(Debug, Error)]
+#[error("{file}: {problem}")]
+pub struct CsvError {
+    /// The file as the user named it, or `standard input`.
+    pub file: String,
+    /// The broken rule.
+    pub problem: Problem,
+}
+
+/// Where a cell stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line of the file on which the row begins, from 1; the header is a line, quoted line breaks and blank lines count.
+    pub line: u64,
+    /// Row of data, from 1.
+    pub row: u64,
+    /// Name of the column.
+    pub column: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} (row {}), column {:?}", self.line, self.row, self.column)
+    }
+}
+
+/// What a column was asked for as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The label column.
+    Label,
+    /// A column to leave out.
+    Ignored,
+    /// A feature that the user named.
+    Feature,
+    /// A feature of the model.
+    ModelFeature,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Label => "the label",
+            Self::Ignored => "a column to ignore",
+            Self::Feature => "a feature",
+            Self::ModelFeature => "a feature of the model",
+        })
+    }
+}
+
+/// The rule that a CSV file breaks: what was found, what was expected, what to do.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// Nothing has this name.
+    #[error("no such file; check the path")]
+    NoSuchFile,
+    /// A directory was named.
+    #[error("found a directory, expected a CSV file; name a file in it")]
+    IsADirectory,
+    /// The system refuses to open the file.
+    #[error("cannot be opened: {error}")]
+    CannotOpen {
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The system failed while the file was read.
+    #[error("line {line}: reading failed: {error}")]
+    ReadFailed {
+        /// Line at which reading stopped.
+        line: u64,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// No line but blank ones.
+    #[error("the file is empty, expected a header line with column names and a line for each row")]
+    Empty,
+    /// The header is not UTF-8 text.
+    #[error("line 1: found {found}, expected a header line in UTF-8; save the table as CSV (UTF-8)")]
+    NotText {
+        /// What the first bytes look like.
+        found: &'static str,
+    },
+    /// A header and no row.
+    #[error("found a header line and no rows, expected at least one row of numbers")]
+    NoRows,
+    /// Dropping rows with missing cells left none.
+    #[error(
+        "all {dropped} rows have a missing cell and were dropped, expected at least one complete row; choose --missing \
+         mean or leave the emptiest columns out with --ignore"
+    )]
+    NoRowsLeft {
+        /// How many rows were dropped.
+        dropped: u64,
+    },
+    /// A row beyond the size limit.
+    #[error(
+        "line {line}: the row that begins here is longer than {} MiB; a quote on this line is probably never closed",
+        .limit >> 20
+    )]
+    RowTooLong {
+        /// Line on which the row begins.
+        line: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A delimiter that cannot divide cells.
+    #[error("delimiter {:?} cannot divide cells; expected a character such as \",\" or \";\" or a tab", char::from(*.0))]
+    BadDelimiter(
+        /// The byte asked for.
+        u8,
+    ),
+    /// A column without a name.
+    #[error("line 1: column {column} of {columns} has no name, expected one; name it, or delete the column")]
+    BlankName {
+        /// Number of the column, from 1.
+        column: usize,
+        /// How many columns there are.
+        columns: usize,
+    },
+    /// Two columns of one name.
+    #[error("line 1: columns {first} and {second} are both named {name:?}, expected different names; rename one")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// Number of the first column of that name, from 1.
+        first: usize,
+        /// Number of the next one.
+        second: usize,
+    },
+    /// Numbers where names belong.
+    #[error("line 1: found numbers ({found}), expected column names; put a header line above the data")]
+    HeaderIsData {
+        /// The first names, for display.
+        found: String,
+    },
+    /// A column that was asked for does not exist.
+    #[error(
+        "line 1: no column {name:?}, which was asked for as {role}{}; the columns are {columns}",
+        suggestion(.similar)
+    )]
+    NoSuchColumn {
+        /// The name asked for.
+        name: String,
+        /// What it was asked for as.
+        role: Role,
+        /// A column of the file whose name is nearly that.
+        similar: Option<String>,
+        /// The columns of the file, for display.
+        columns: String,
+    },
+    /// A column was asked for twice.
+    #[error("column {name:?} was asked for as {first} and as {second}; name it once")]
+    AskedTwice {
+        /// The column.
+        name: String,
+        /// First wish.
+        first: Role,
+        /// Second wish.
+        second: Role,
+    },
+    /// Label and ignored columns are all there are.
+    #[error("no column is left as a feature, expected at least one; the columns are {columns}")]
+    NoFeatures {
+        /// The columns of the file, for display.
+        columns: String,
+    },
+    /// A row with more or fewer cells than the header.
+    #[error(
+        "line {line} (row {row}): found {found} cells, expected {expected} as in the header; mend or delete the row"
+    )]
+    RaggedRow {
+        /// Line on which the row begins.
+        line: u64,
+        /// Row of data, from 1.
+        row: u64,
+        /// Cells of the row.
+        found: usize,
+        /// Cells of the header.
+        expected: usize,
+    },
+    /// A feature is missing and the policy does not admit it.
+    #[error("{at}: found {}, expected a number; {}", missing(.found), missing_advice(*.of_model))]
+    MissingCell {
+        /// Where.
+        at: Place,
+        /// The text of the cell.
+        found: String,
+        /// The column is a model's feature.
+        of_model: bool,
+    },
+    /// An infinity.
+    #[error("{at}: found {found:?}, expected a finite number; mend the cell or delete the row")]
+    NonFinite {
+        /// Where.
+        at: Place,
+        /// The text of the cell.
+        found: String,
+    },
+    /// A number beyond f32.
+    #[error(
+        "{at}: found {found}, which is beyond the range of 32-bit floats (3.4e38); choose another unit for the column"
+    )]
+    OutOfRange {
+        /// Where.
+        at: Place,
+        /// The text of the cell.
+        found: String,
+    },
+    /// Text where a number belongs.
+    #[error("{at}: found {found:?}, expected a number; {}", .looks.advice(&.at.column, *.of_model))]
+    NotANumber {
+        /// Where.
+        at: Place,
+        /// The text of the cell, shortened.
+        found: String,
+        /// What the text looks like.
+        looks: Looks,
+        /// The column is a model's feature.
+        of_model: bool,
+    },
+    /// A row without a label.
+    #[error("{at}: found {}, expected a label; fill it in, delete the row, or choose --missing drop", missing(.found))]
+    MissingLabel {
+        /// Where.
+        at: Place,
+        /// The text of the cell.
+        found: String,
+    },
+    /// A label that is none of the accepted words.
+    #[error(
+        "{at}: found {found:?}, expected a label: 0, false or normal for a normal row, 1, true or anomaly for an anomaly"
+    )]
+    NotALabel {
+        /// Where.
+        at: Place,
+        /// The text of the cell, shortened.
+        found: String,
+    },
+}
+
+fn suggestion(similar: &Option<String>) -> String {
+    similar.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
+}
+
+fn missing(found: &str) -> String {
+    if found.is_empty() { "an empty cell".into() } else { format!("{found:?}") }
+}
+
+fn missing_advice(of_model: bool) -> &'static str {
+    if of_model {
+        "the model was trained to refuse missing cells: mend the cell, or train with --missing drop or --missing mean"
+    } else {
+        "mend the cell, or choose --missing drop or --missing mean"
+    }
+}
+
+/// Names for a message: the first twelve in quotes, then how many more there are.
+pub(super) fn list(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{:?}", shorten(name.as_bytes()))).collect();
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+/// The text of a cell for a message: at most 40 characters, an ellipsis where some were cut.
+pub(super) fn shorten(cell: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    // A character has at most 4 bytes, so the rest of a huge cell need not be decoded.
+    let text = String::from_utf8_lossy(&cell[..cell.len().min(4 * SHOWN + 4)]);
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_and_long_cells_are_cut_and_say_so() {
+        let names: Vec<String> = (0..14).map(|i| format!("c{i}")).collect();
+        assert_eq!(list(&names[..2]), r#""c0", "c1""#);
+        assert!(list(&names[..12]).ends_with(r#""c11""#));
+        assert!(list(&names).ends_with(r#""c11" and 2 more"#));
+        assert_eq!(shorten("é".repeat(40).as_bytes()), "é".repeat(40));
+        assert_eq!(shorten("é".repeat(4000).as_bytes()), format!("{}…", "é".repeat(40)));
+        assert_eq!(shorten(b"\xff"), "\u{fffd}");
+    }
+}

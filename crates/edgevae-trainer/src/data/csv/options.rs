@@ -1,0 +1,123 @@
+//! What the caller asks of a CSV file.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a CSV file is read. The default detects the delimiter, takes every column as a feature and admits no missing cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// The byte between cells; `None` detects `,`, `;` or tab from the header line.
+    pub delimiter: Option<u8>,
+    /// Name of the label column; `None` when there are no labels to read.
+    pub label: Option<String>,
+    /// Names of columns that are not read.
+    pub ignore: Vec<String>,
+    /// Which columns are features.
+    pub features: Features,
+    /// What becomes of missing cells.
+    pub missing: Missing,
+}
+
+/// Which columns of a file are features, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Features {
+    /// Every column that is neither the label nor ignored, in the order of the file.
+    #[default]
+    All,
+    /// The columns that the user named, in that order.
+    Named(Vec<String>),
+    /// The columns that a model was trained on, in that order; messages then advise on data, not on options.
+    OfModel(Vec<String>),
+}
+
+/// What becomes of missing cells: empty ones and those that say `NaN`, `NA` or `null` in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// A missing cell is an error that names its line and column.
+    #[default]
+    Error,
+    /// A row with a missing cell is left out and counted.
+    Drop,
+    /// A missing cell is read as NaN; the scaler fills it with the mean of its column.
+    Mean,
+}
+
+impl Missing {
+    /// Every policy, in the order in which help texts list them.
+    pub const ALL: [Self; 3] = [Self::Error, Self::Drop, Self::Mean];
+
+    /// The word for the policy on the command line and in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Drop => "drop",
+            Self::Mean => "mean",
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Missing {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == word);
+        found.ok_or_else(|| format!("found {word:?}, expected error, drop or mean"))
+    }
+}
+
+/// Reads a delimiter as people write it: one ASCII character, or the word `tab` (or `\t`).
+///
+/// # Errors
+/// A sentence that says what is accepted: letters, digits, quotes, blanks, line ends and the characters of numbers cannot
+/// divide cells.
+pub fn parse_delimiter(text: &str) -> Result<u8, String> {
+    let byte = match text.as_bytes() {
+        b"tab" | b"\\t" => b'\t',
+        [byte] => *byte,
+        _ => 0,
+    };
+    if is_delimiter(byte) {
+        Ok(byte)
+    } else {
+        Err(format!("found {text:?}, expected one character such as \",\" or \";\" or \"|\", or the word tab"))
+    }
+}
+
+/// Whether a byte can stand between cells without being mistaken for a part of one.
+pub(super) fn is_delimiter(byte: u8) -> bool {
+    byte == b'\t' || (byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'+' | b'-' | b'.' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_policies_are_the_same_everywhere() {
+        for policy in Missing::ALL {
+            assert_eq!(policy.to_string().parse(), Ok(policy));
+            assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
+        }
+        assert_eq!("zero".parse::<Missing>(), Err("found \"zero\", expected error, drop or mean".into()));
+    }
+
+    #[test]
+    fn a_delimiter_is_one_character_or_the_word_tab() {
+        for (text, byte) in [(",", b','), (";", b';'), ("|", b'|'), ("\t", b'\t'), ("tab", b'\t'), ("\\t", b'\t')] {
+            assert_eq!(parse_delimiter(text), Ok(byte));
+        }
+        for text in ["", "ab", "\"", ".", "-", "e", "1", " ", "\n", "§", "\0"] {
+            let message =
+                format!("found {text:?}, expected one character such as \",\" or \";\" or \"|\", or the word tab");
+            assert_eq!(parse_delimiter(text), Err(message));
+        }
+    }
+}

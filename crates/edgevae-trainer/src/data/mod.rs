@@ -1,0 +1,89 @@
+//! Tables of sensor rows: where they come from ([`csv`], [`synthetic`]) and how they are divided ([`split`]).
+
+pub mod csv;
+pub mod split;
+pub mod synthetic;
+
+use ndarray::{Array2, Axis};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// Rows of sensor values in raw units, with labels where the source has them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Column names, one for each feature, in the order of the columns of `features`.
+    pub names: Vec<String>,
+    /// Raw sensor values, `[ROWS, IN]`. A missing cell is NaN, and only where the missing-value policy admits it.
+    pub features: Array2<f32>,
+    /// `true` marks an anomaly; `None` when the source has no label column.
+    pub labels: Option<Vec<bool>>,
+}
+
+impl Dataset {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.features.nrows()
+    }
+
+    /// The number of anomalies, `None` without labels.
+    pub fn anomalies(&self) -> Option<usize> {
+        self.labels.as_ref().map(|labels| labels.iter().filter(|&&anomaly| anomaly).count())
+    }
+
+    /// The given rows, in the given order, as a table of their own.
+    ///
+    /// # Panics
+    /// When an index is not below [`Dataset::rows`].
+    pub fn select(&self, rows: &[usize]) -> Dataset {
+        Dataset {
+            names: self.names.clone(),
+            features: self.features.select(Axis(0), rows),
+            labels: self.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
+        }
+    }
+}
+
+/// What a random stream is for: the user gives one seed, and no two purposes may share numbers under it.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Synthetic = 1,
+    Split = 2,
+    Holdout = 3,
+}
+
+/// The generator for one purpose: ChaCha8 keyed by `seed`, on the purpose's own stream.
+///
+/// ChaCha because `StdRng` may change its numbers between releases of `rand`.
+fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(purpose as u64);
+    rng
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+    use rand::RngCore;
+
+    #[test]
+    fn select_takes_rows_and_labels_in_the_order_asked() {
+        let table = Dataset {
+            names: vec!["a".into(), "b".into()],
+            features: array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+            labels: Some(vec![false, true, false]),
+        };
+        let chosen = table.select(&[2, 1]);
+        assert_eq!(chosen.features, array![[5.0, 6.0], [3.0, 4.0]]);
+        assert_eq!(chosen.labels, Some(vec![false, true]));
+        assert_eq!((chosen.rows(), chosen.anomalies()), (2, Some(1)));
+    }
+
+    #[test]
+    fn purposes_never_share_random_numbers_under_one_seed() {
+        let first = |purpose| generator(7, purpose).next_u64();
+        assert_ne!(first(Purpose::Synthetic), first(Purpose::Split));
+        assert_ne!(first(Purpose::Split), first(Purpose::Holdout));
+        assert_eq!(first(Purpose::Split), first(Purpose::Split));
+    }
+}
