@@ -1,0 +1,60 @@
+//! Why a fit did not come about.
+
+use thiserror::Error;
+
+use crate::beta::ScheduleError;
+use crate::vae::ShapeError;
+
+/// A fit that could not start or had to stop.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum FitError {
+    /// The network has no layer or a layer without units.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The beta schedule does not fit the number of epochs.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// There is nothing to learn from.
+    #[error("no {0} rows, expected at least one")]
+    NoRows(&'static str),
+    /// The data and the network disagree about the number of features.
+    #[error("{rows} rows have {found} columns, the network has {expected} inputs")]
+    Columns {
+        /// Which rows: training or validation.
+        rows: &'static str,
+        /// Columns found.
+        found: usize,
+        /// Inputs of the network.
+        expected: usize,
+    },
+    /// An option is outside its range.
+    #[error("{option} must be {expected}, found {found}")]
+    Option {
+        /// Name of the option.
+        option: &'static str,
+        /// Value found.
+        found: f64,
+        /// The range, in words.
+        expected: &'static str,
+    },
+    /// `patience` needs validation rows to watch.
+    #[error("patience needs a validation share, there is none")]
+    NoValidation,
+    /// The objective is NaN or infinite: the fit diverged. Both count from 1; try a smaller learning rate, and look for
+    /// extreme values in the data.
+    #[error("the objective is not finite in epoch {epoch}, batch {batch}; try a smaller learning rate")]
+    NonFinite {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Batch within the epoch, from 1.
+        batch: usize,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
+}

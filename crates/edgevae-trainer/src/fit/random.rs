@@ -1,0 +1,43 @@
+//! The random numbers of a fit: one seed, one ChaCha stream for each purpose and epoch.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What a stream of random numbers is for. Streams 1 to 15 belong to the data (synthesis, splits).
+///
+/// A purpose has its own streams, so drawing more of one kind of number never shifts another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Initial weights and biases.
+    Initialization = 16,
+    /// The order of the rows in an epoch.
+    Shuffle = 17,
+    /// The noise of the reparameterized samples in an epoch.
+    Noise = 18,
+}
+
+/// The generator of one purpose in one epoch (0 where epochs do not matter).
+///
+/// Each epoch starts a stream of its own: a resumed fit needs the seed and the epoch, not a generator's inner state.
+pub(crate) fn stream(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream((epoch as u64) << 8 | purpose as u64);
+    rng
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::RngCore;
+
+    #[test]
+    fn every_purpose_and_epoch_has_numbers_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for purpose in [Purpose::Initialization, Purpose::Shuffle, Purpose::Noise] {
+            for epoch in 0..300 {
+                assert!(seen.insert(stream(7, purpose, epoch).next_u64()), "{purpose:?} {epoch}");
+            }
+        }
+        assert_ne!(stream(8, Purpose::Noise, 0).next_u64(), stream(7, Purpose::Noise, 0).next_u64());
+    }
+}

@@ -1,0 +1,236 @@
+use super::*;
+use ndarray::{Array2, s};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// Rows of a mixture of three Gaussians with covariance 0.5·I and means of norm 2.5, standardized: the reference data
+/// without its anomalies.
+fn mixture(rows: usize, inputs: usize, seed: u64) -> Array2<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut normal = || -> f32 { StandardNormal.sample(&mut rng) };
+    let means: Vec<Vec<f32>> = (0..3)
+        .map(|_| {
+            let direction: Vec<f32> = (0..inputs).map(|_| normal()).collect();
+            let norm = direction.iter().map(|v| v * v).sum::<f32>().sqrt();
+            direction.iter().map(|v| 2.5 * v / norm).collect()
+        })
+        .collect();
+    let mut x = Array2::from_shape_fn((rows, inputs), |(i, j)| means[i % 3][j] + 0.5f32.sqrt() * normal());
+    for mut column in x.columns_mut() {
+        let mean = column.mean().unwrap();
+        let deviation = column.std(0.0);
+        column.mapv_inplace(|v| (v - mean) / deviation);
+    }
+    x
+}
+
+fn options(inputs: usize) -> FitOptions {
+    FitOptions {
+        shape: Shape { inputs, hidden: vec![16, 8], latent: 3 },
+        epochs: 3,
+        batch_size: 32,
+        learning_rate: 1e-3,
+        beta: 1.0,
+        schedule: BetaSchedule::Linear { warmup: 2 },
+        patience: None,
+        seed: 0,
+        threads: 1,
+    }
+}
+
+fn run(train: &Array2<f32>, options: &FitOptions) -> Fit {
+    fit(train.view(), None, options, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn weights(fit: &Fit) -> Vec<u32> {
+    fit.vae.parameters().as_vec().iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn the_objective_falls_and_latents_stay_active_at_beta_one() {
+    let train = mixture(3000, 10, 1);
+    let shape = Shape { inputs: 10, hidden: vec![64, 32], latent: 8 };
+    let schedule = BetaSchedule::Linear { warmup: 15 };
+    let fit = run(&train, &FitOptions { shape, schedule, epochs: 25, batch_size: 128, ..options(10) });
+    let first = &fit.history[0];
+    let last = &fit.history[24];
+    assert_eq!((first.epoch, last.epoch, fit.best_epoch, fit.stopped), (1, 25, 25, None));
+    // 10 standardized features: predicting the mean costs 5; the three clusters explain a good part of it.
+    assert!(first.reconstruction_loss > 4.0, "{first:?}");
+    assert!(last.objective < 4.6, "{last:?}");
+    assert!(last.kl > 0.8, "{last:?}");
+    assert!(fit.active_latents() >= 2, "{:?}", fit.kl_per_latent);
+    assert_eq!(fit.kl_per_latent.len(), 8);
+}
+
+#[test]
+fn a_huge_beta_collapses_every_latent() {
+    let options = FitOptions { epochs: 40, learning_rate: 1e-2, schedule: BetaSchedule::Constant, ..options(6) };
+    let fit = run(&mixture(600, 6, 2), &FitOptions { beta: 100.0, ..options });
+    assert_eq!(fit.active_latents(), 0, "{:?}", fit.kl_per_latent);
+}
+
+#[test]
+fn records_follow_the_schedule_and_add_up() {
+    let train = mixture(100, 4, 3);
+    let fit = run(&train, &FitOptions { beta: 0.5, ..options(4) });
+    let beta: Vec<f32> = fit.history.iter().map(|r| r.beta).collect();
+    assert_eq!(beta, [0.25, 0.5, 0.5]);
+    for record in &fit.history {
+        assert_eq!(record.objective, record.reconstruction_loss + f64::from(record.beta) * record.kl);
+        assert_eq!(record.validation_objective, None);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_with_any_number_of_threads() {
+    let train = mixture(300, 40, 4);
+    let shape = Shape { inputs: 40, hidden: vec![128, 128], latent: 5 };
+    let options = FitOptions { shape, batch_size: 128, ..options(40) };
+    let one = run(&train, &options);
+    for threads in [2, 3] {
+        let more = run(&train, &FitOptions { threads, ..options.clone() });
+        assert_eq!(weights(&one), weights(&more), "{threads} threads");
+        assert_eq!(one.kl_per_latent, more.kl_per_latent);
+    }
+    assert_ne!(weights(&one), weights(&run(&train, &FitOptions { seed: 1, ..options })));
+}
+
+#[test]
+fn rows_are_reshuffled_every_epoch() {
+    let orders: Vec<Vec<usize>> = (0..2).map(|epoch| epoch::order(100, 0, epoch)).collect();
+    assert_ne!(orders[0], orders[1]);
+    for order in orders {
+        let mut sorted = order;
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_last_partial_batch_is_used() {
+    // One row more than a batch: were it dropped, the average over the epoch would be that of the full batch alone.
+    let mut train = Array2::zeros((33, 2));
+    train.row_mut(32).fill(100.0);
+    let options = FitOptions { epochs: 1, learning_rate: 1e-30, ..options(2) };
+    let fit = run(&train, &options);
+    // Half of 2 * 100² for one row of 33, up to what the untrained network adds.
+    assert!((fit.history[0].reconstruction_loss / (1e4 / 33.0) - 1.0).abs() < 0.3, "{:?}", fit.history[0]);
+}
+
+#[test]
+fn any_shape_trains_from_one_feature_and_one_row_up() {
+    for (rows, inputs, hidden, latent) in
+        [(1, 1, vec![1], 1), (3, 2, vec![5], 4), (5, 7, vec![9, 3, 6, 2], 1), (70, 33, vec![17, 65], 19)]
+    {
+        let train = Array2::from_shape_fn((rows, inputs), |(i, j)| ((i * 5 + j * 3) % 7) as f32 * 0.4 - 1.0);
+        let shape = Shape { inputs, hidden, latent };
+        let fit = run(&train, &FitOptions { shape: shape.clone(), ..options(inputs) });
+        assert!(fit.history.iter().all(|r| r.objective.is_finite()));
+        assert_eq!(fit.vae.reconstruct(train.view()).dim(), (rows, inputs));
+        assert_eq!(fit.vae.parameters().as_vec().len(), shape.parameters());
+    }
+}
+
+#[test]
+fn two_thousand_features_train() {
+    let train = mixture(40, 2000, 6);
+    let shape = Shape { inputs: 2000, hidden: vec![32], latent: 4 };
+    let fit = run(&train, &FitOptions { shape, epochs: 8, learning_rate: 1e-2, ..options(2000) });
+    assert!(fit.history[7].reconstruction_loss < 0.95 * fit.history[0].reconstruction_loss);
+}
+
+#[test]
+fn patience_keeps_the_weights_of_the_smallest_validation_objective() {
+    let train = mixture(60, 6, 7);
+    let validation = mixture(60, 6, 8);
+    let options = FitOptions {
+        patience: Some(4),
+        epochs: 400,
+        learning_rate: 1e-2,
+        schedule: BetaSchedule::Constant,
+        beta: 0.01,
+        ..options(6)
+    };
+    let fit = fit(train.view(), Some(validation.view()), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(fit.stopped, Some(Stopped::Patience));
+    let objectives: Vec<f64> = fit.history.iter().map(|r| r.validation_objective.unwrap()).collect();
+    let smallest = objectives.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(objectives[fit.best_epoch - 1], smallest);
+    assert_eq!(fit.history.len(), fit.best_epoch + 4);
+    assert_eq!(objective_at_mu(&fit.vae, validation.view(), 0.01), smallest);
+}
+
+#[test]
+fn without_patience_the_last_weights_are_kept() {
+    let train = mixture(60, 6, 7);
+    let fit = fit(train.view(), Some(train.view()), &options(6), &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((fit.best_epoch, fit.history.len(), fit.stopped), (3, 3, None));
+    let last = fit.history[2].validation_objective.unwrap();
+    assert_eq!(objective_at_mu(&fit.vae, train.view(), 1.0), last);
+}
+
+#[test]
+fn validation_rows_do_not_change_the_weights() {
+    let train = mixture(60, 6, 7);
+    let with = fit(train.view(), Some(train.slice(s![..9, ..])), &options(6), &mut |_| ControlFlow::Continue(()));
+    assert_eq!(weights(&with.unwrap()), weights(&run(&train, &options(6))));
+}
+
+#[test]
+fn a_break_ends_the_fit_after_the_epoch_with_its_weights() {
+    let train = mixture(60, 4, 9);
+    let mut seen = Vec::new();
+    let stopped = fit(train.view(), None, &FitOptions { epochs: 9, ..options(4) }, &mut |record| {
+        seen.push(record.epoch);
+        if record.epoch == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .unwrap();
+    assert_eq!(seen, [1, 2]);
+    assert_eq!((stopped.stopped, stopped.best_epoch, stopped.history.len()), (Some(Stopped::Interrupted), 2, 2));
+    assert_eq!(weights(&stopped), weights(&run(&train, &FitOptions { epochs: 2, ..options(4) })));
+}
+
+#[test]
+fn a_diverging_fit_names_epoch_and_batch() {
+    let mut train = mixture(70, 4, 10);
+    let refused = |train: &Array2<f32>, options: &FitOptions| {
+        fit(train.view(), None, options, &mut |_| ControlFlow::Continue(())).unwrap_err()
+    };
+    train[[40, 1]] = f32::NAN;
+    let position = epoch::order(70, 0, 0).iter().position(|&row| row == 40).unwrap();
+    assert_eq!(refused(&train, &options(4)), FitError::NonFinite { epoch: 1, batch: position / 32 + 1 });
+    train[[40, 1]] = 0.0;
+    let diverged = refused(&train, &FitOptions { learning_rate: 1e20, ..options(4) });
+    assert!(matches!(diverged, FitError::NonFinite { epoch: 1, batch: 2 }), "{diverged}");
+}
+
+#[test]
+fn refuses_options_and_rows_that_cannot_work() {
+    let train = mixture(10, 4, 11);
+    let refused = |validation: Option<ArrayView2<f32>>, options: FitOptions| {
+        fit(train.view(), validation, &options, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string()
+    };
+    let base = options(4);
+    let cases = [
+        (FitOptions { epochs: 0, ..base.clone() }, "epochs must be at least 1, found 0"),
+        (FitOptions { batch_size: 0, ..base.clone() }, "batch size must be at least 1, found 0"),
+        (FitOptions { threads: 0, ..base.clone() }, "threads must be at least 1, found 0"),
+        (FitOptions { learning_rate: 0.0, ..base.clone() }, "learning rate must be a positive number, found 0"),
+        (FitOptions { learning_rate: f32::NAN, ..base.clone() }, "learning rate must be a positive number, found NaN"),
+        (FitOptions { beta: -1.0, ..base.clone() }, "beta must be 0 or a positive number, found -1"),
+        (FitOptions { patience: Some(3), ..base.clone() }, "patience needs a validation share, there is none"),
+        (options(5), "training rows have 4 columns, the network has 5 inputs"),
+    ];
+    for (options, message) in cases {
+        assert_eq!(refused(None, options), message);
+    }
+    let patience = FitOptions { patience: Some(0), ..base.clone() };
+    assert_eq!(refused(Some(train.view()), patience), "patience must be at least 1, found 0");
+    assert_eq!(refused(Some(train.slice(s![..0, ..])), base.clone()), "no validation rows, expected at least one");
+    let shape = Shape { inputs: 4, hidden: vec![], latent: 2 };
+    assert!(refused(None, FitOptions { shape, ..base.clone() }).contains("at least 1"));
+    let schedule = BetaSchedule::Cyclical { cycles: 2 };
+    assert!(refused(None, FitOptions { schedule, ..base }).contains("cyclical"));
+}
