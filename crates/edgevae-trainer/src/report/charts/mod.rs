@@ -1,0 +1,31 @@
+//! The pictures: inline SVG through plotters, readable without colour.
+//!
+//! Colours are those of Okabe and Ito (2008, "Color Universal Design"), which colour-blind readers tell apart; each goes
+//! with a dash, a marker or a hatching of its own, so that a black-and-white print says the same.
+//! The pictures hold no text of the user: column names stay in HTML tables, where a browser breaks long ones.
+
+mod axis;
+mod bins;
+mod canvas;
+mod detection;
+mod histogram;
+mod latents;
+mod loss;
+
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::ReportError;
+
+pub(super) use detection::detection_curves;
+pub(super) use histogram::score_histogram;
+pub(super) use latents::latent_bars;
+pub(super) use loss::loss_curves;
+
+/// A sheet that holds one sentence, for a picture file that must exist though there is nothing to draw.
+pub(super) fn nothing_to_draw(sentence: &str) -> Result<String, ReportError> {
+    let figure = canvas::Figure { id: "empty", title: sentence, description: "", size: (860.0, 80.0) };
+    figure.draw(|area| {
+        let style = canvas::text(14.0, canvas::INK, HPos::Center, VPos::Center);
+        canvas::write(area, (canvas::px(430.0), canvas::px(40.0)), sentence, style)
+    })
+}

@@ -1,0 +1,119 @@
+//! What a report is made of: plain values that arrive computed.
+
+use crate::fit::EpochRecord;
+use crate::metrics::{PrecisionRecallPoint, RocPoint};
+use crate::results::Quality;
+
+/// Everything that the page shows; no number of it is computed here.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Headline of the page, for instance "edgevae: pump.csv".
+    pub title: String,
+    /// Version of the tool that made the run, for instance "edgevae 0.1.0".
+    pub tool_version: String,
+    /// What the model was trained and tested on.
+    pub dataset: DatasetSummary,
+    /// Architecture and training options, as name and value in the order of the table.
+    pub options: Vec<(String, String)>,
+    /// One record per epoch, in order.
+    pub history: Vec<EpochRecord>,
+    /// The scored rows with their threshold.
+    pub scored: ScoredRows,
+    /// How the threshold was found.
+    pub calibration: CalibrationNote,
+    /// Metrics of the scored rows; `None` where they are undefined.
+    pub metrics: Quality,
+    /// The ROC curve by falling threshold, from (0, 0) to (1, 1); empty when undefined.
+    pub roc: Vec<RocPoint>,
+    /// The precision-recall curve by falling threshold (rising recall); empty when undefined.
+    pub precision_recall: Vec<PrecisionRecallPoint>,
+    /// The rows with the highest scores, worst first.
+    pub worst_rows: Vec<WorstRow>,
+    /// Names of the features, `[IN]`, in the order of the model.
+    pub feature_names: Vec<String>,
+    /// What each latent carries.
+    pub latents: LatentSummary,
+    /// How far the scores of the exported file in `edgevae-core` are from those of the trained network.
+    pub parity: String,
+    /// Commands that repeat the run, one per line.
+    pub reproduce: Vec<String>,
+    /// Files that the run wrote, as name and content.
+    pub files: Vec<(String, String)>,
+}
+
+/// What the model was trained and tested on.
+#[derive(Clone, Debug, Default)]
+pub struct DatasetSummary {
+    /// File name, or the description of generated data.
+    pub source: String,
+    /// Rows that were used: training, calibration and test together.
+    pub rows: usize,
+    /// Features of a row (`IN`).
+    pub features: usize,
+    /// Anomalies among `rows`; `None` without labels.
+    pub anomalies: Option<usize>,
+    /// Rows of the fit.
+    pub train_rows: usize,
+    /// Anomalies among the rows of the fit; `None` without labels.
+    pub train_anomalies: Option<usize>,
+    /// Rows kept out of the fit for the threshold only; 0 when the threshold comes from other rows.
+    pub calibration_rows: usize,
+    /// Test rows.
+    pub test_rows: usize,
+    /// Anomalies among the test rows; `None` without labels.
+    pub test_anomalies: Option<usize>,
+    /// Rows left out because a cell was missing.
+    pub dropped_rows: usize,
+    /// Columns without variance in the rows of the fit; they are kept with scale 1.
+    pub constant_columns: Vec<String>,
+}
+
+/// Scores of a set of rows, what is known about them, and the threshold.
+#[derive(Clone, Debug)]
+pub struct ScoredRows {
+    /// What the rows are, in the plural: "test rows".
+    pub rows: String,
+    /// What the score is: "reconstruction error".
+    pub score: String,
+    /// Its unit: "scaled units²", "nats".
+    pub unit: String,
+    /// One score per row, `[ROWS]`; higher is more anomalous.
+    pub scores: Vec<f32>,
+    /// Whether each row is an anomaly, `[ROWS]`; `None` without labels.
+    pub labels: Option<Vec<bool>>,
+    /// A row is flagged when its score is above this, strictly.
+    pub threshold: f32,
+}
+
+/// How the threshold was found and what it promises.
+#[derive(Clone, Debug, Default)]
+pub struct CalibrationNote {
+    /// Which rows, how many, the method, the implied false-alarm rate and its interval.
+    pub statement: String,
+    /// Why the threshold deserves caution, when it does.
+    pub warning: Option<String>,
+}
+
+/// A row with a high score and where its error comes from.
+#[derive(Clone, Debug)]
+pub struct WorstRow {
+    /// Number of the data row in its source, from 1.
+    pub row: usize,
+    /// Its score.
+    pub score: f32,
+    /// Whether it is an anomaly; `None` without labels.
+    pub label: Option<bool>,
+    /// Squared error of each feature, `[IN]`, in scaled units squared.
+    pub squared_errors: Vec<f32>,
+}
+
+/// Mean KL divergence of each latent over the rows of the fit.
+#[derive(Clone, Debug, Default)]
+pub struct LatentSummary {
+    /// KL of each latent, `[LATENT]`, in nats.
+    pub kl: Vec<f64>,
+    /// How many latents are active.
+    pub active: usize,
+    /// A latent is active when its KL is above this, in nats.
+    pub active_above: f64,
+}

@@ -1,0 +1,33 @@
+//! How the fit went: loss curves, beta, and what each latent carries.
+
+use crate::report::charts::{latent_bars, loss_curves};
+use crate::report::format::{count, significant};
+use crate::report::html::{figure, paragraph, section};
+use crate::report::{Report, ReportError};
+
+pub(super) fn render(report: &Report) -> Result<String, ReportError> {
+    let mut body = match loss_curves(&report.history)? {
+        Some(svg) => figure(
+            &svg,
+            "Means per row. The reconstruction loss is half the squared error summed over features, KL is summed over \
+             latents; objective = reconstruction loss + beta · KL. The number beside each curve is its last value.",
+        ),
+        None => paragraph("The loss curves are left out: no epoch was recorded."),
+    };
+    body += "<h3>Latents</h3>\n";
+    let latents = &report.latents;
+    body += &match latent_bars(latents)? {
+        Some(svg) => {
+            let statement = format!(
+                "{} of {} latents are active (KL above {} nats). A latent that has collapsed, drawn as an empty bar, \
+                 equals the prior and carries no information about the input.",
+                count(latents.active),
+                count(latents.kl.len()),
+                significant(latents.active_above, 2)
+            );
+            figure(&svg, &statement)
+        }
+        None => paragraph("The KL of the latents was not recorded."),
+    };
+    Ok(section("training", "Training", &body))
+}
