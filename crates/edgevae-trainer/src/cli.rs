@@ -1,0 +1,43 @@
+//! The command line: names, help texts and nothing else.
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd;
+
+/// Learns what normal looks like on a workstation, recognises what is not on a microcontroller.
+#[derive(Debug, Parser)]
+#[command(name = "edgevae", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fit a model, calibrate its threshold, evaluate and export it
+    Train(Box<cmd::train::Cmd>),
+    /// Score rows with the code that runs on the device
+    Score(cmd::score::Cmd),
+    /// Metrics of a model on a labelled file
+    Evaluate(cmd::evaluate::Cmd),
+    /// Take a new threshold for the same weights from (normal) data
+    Calibrate(cmd::calibrate::Cmd),
+    /// What a model file holds
+    Inspect(cmd::inspect::Cmd),
+    /// Write the reference data set, or a variant of it, as CSV
+    Synth(cmd::synth::Cmd),
+}
+
+impl Command {
+    /// Runs it; `Ok(true)` when anomalies were found and the exit code is to say so.
+    pub fn run(self) -> anyhow::Result<bool> {
+        match self {
+            Self::Train(cmd) => cmd.run().map(|()| false),
+            Self::Score(cmd) => cmd.run(),
+            Self::Evaluate(cmd) => cmd.run().map(|()| false),
+            Self::Calibrate(cmd) => cmd.run().map(|()| false),
+            Self::Inspect(cmd) => cmd.run().map(|()| false),
+            Self::Synth(cmd) => cmd.run().map(|()| false),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `edgevae calibrate`
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use edgevae_core::format::CalibrationSet;
+use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::{export, threshold};
+
+use super::rows::RowsArgs;
+
+// A negative number is a wrong value and not an unknown flag.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Cmd {
+    /// Model file whose weights are kept
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Column of labels; only rows labelled normal then count
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// Quantile of the scores that becomes the threshold
+    #[arg(long, value_name = "Q", default_value_t = 0.95, conflicts_with = "threshold")]
+    quantile: f64,
+    /// Threshold to set instead; the file tells how many rows it flags
+    #[arg(long, value_name = "T")]
+    threshold: Option<f32>,
+    /// Model file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// No notes on standard error
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Cmd {
+    pub fn run(self) -> anyhow::Result<()> {
+        let file = ModelFile::open(&self.model)?;
+        let mut out = OutputFile::create(&self.out)?;
+        let mut scores = Vec::new();
+        self.rows.score(&file, self.label.as_deref(), self.quiet, |row| {
+            if row.label != Some(true) {
+                scores.push(row.verdict.score);
+            }
+            Ok(())
+        })?;
+        let (calibration, set) = match self.threshold {
+            Some(threshold) => (threshold::at_threshold(&scores, threshold)?, CalibrationSet::ByHand),
+            None => (threshold::calibrate(&scores, self.quantile)?, CalibrationSet::File),
+        };
+        let recalibrated = export::recalibrated(&file.model()?, &calibration, set);
+        recalibrated.model()?;
+        out.write_all(recalibrated.bytes())?;
+        out.finish()?;
+        if !self.quiet {
+            eprintln!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
+            eprintln!("written: {}", self.out.display());
+        }
+        Ok(())
+    }
+}

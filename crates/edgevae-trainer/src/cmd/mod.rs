@@ -1,0 +1,10 @@
+//! One file for each subcommand: its flags and what it does with the library.
+
+pub mod calibrate;
+pub mod evaluate;
+pub mod inspect;
+pub mod progress;
+pub mod rows;
+pub mod score;
+pub mod synth;
+pub mod train;

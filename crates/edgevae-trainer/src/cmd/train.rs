@@ -1,0 +1,115 @@
+//! `edgevae train`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use edgevae_trainer::config::Config;
+use edgevae_trainer::data::Dataset;
+use edgevae_trainer::data::csv::{self, CsvOptions, Features, Loaded};
+use edgevae_trainer::data::synthetic::Synthetic;
+use edgevae_trainer::output::OutputDir;
+use edgevae_trainer::summary::{Run, Source};
+use edgevae_trainer::train;
+
+use super::progress::Progress;
+
+// A negative number is a wrong value and not an unknown flag.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Cmd {
+    #[command(flatten)]
+    config: Config,
+    /// File of options under the same names, as each run writes it; a flag wins over the file
+    #[arg(long = "config", value_name = "FILE.toml")]
+    config_file: Option<PathBuf>,
+    /// Folder for the results [default: runs/YYYYMMDD-HHMMSS]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write into a folder that exists
+    #[arg(long)]
+    force: bool,
+    /// Nothing on the terminal but warnings and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Cmd {
+    pub fn run(self) -> anyhow::Result<()> {
+        let given = match &self.config_file {
+            Some(path) => self.config.or(Config::read(path)?),
+            None => self.config,
+        };
+        let config = given.resolved();
+        let options = config.options();
+        options.validate()?;
+        let dir = match &self.out {
+            Some(dir) => dir.clone(),
+            None => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
+        };
+        // Opened before the long work: a folder that exists or cannot be written is known at once.
+        let output = OutputDir::create(&dir, self.force)?;
+        let (dataset, source) = load(&config, options.seed)?;
+        if !self.quiet {
+            eprintln!("{}", source.sentence(&dataset));
+        }
+
+        let progress = Progress::new(options.epochs, self.quiet);
+        let trained = train::train(&dataset, source.missing(), &options, &mut |record| {
+            progress.epoch(record);
+            std::ops::ControlFlow::Continue(())
+        });
+        progress.finish();
+        let trained = trained.with_context(|| source.name())?;
+
+        let run = Run { dataset: &dataset, source: &source, options: &options, trained: &trained, dir: &dir };
+        output.write("model.evae", trained.model.bytes())?;
+        output.write("metrics.json", run.metrics_json().as_bytes())?;
+        output.write("history.csv", &run.history_csv())?;
+        output.write("scores.csv", &run.scores_csv())?;
+        output.write("scores.svg", run.score_histogram()?.as_bytes())?;
+        output.write("config.toml", toml::to_string(&config).context("config.toml")?.as_bytes())?;
+        output.write("report.html", run.report()?.as_bytes())?;
+        output.finish()?;
+
+        for warning in &trained.warnings {
+            eprintln!("warning: {warning}");
+        }
+        if !self.quiet {
+            println!("{}", run.console());
+        }
+        Ok(())
+    }
+}
+
+/// The rows to train on and where they come from.
+fn load(config: &Config, seed: u64) -> anyhow::Result<(Dataset, Source)> {
+    let Some(path) = &config.data else {
+        anyhow::ensure!(
+            config.label.is_none(),
+            "--label goes with --data; the reference data set brings its own labels"
+        );
+        let synthetic = Synthetic { seed, ..config.synth.as_deref().unwrap_or("").parse()? };
+        return Ok((synthetic.generate()?, Source::Synthetic(synthetic)));
+    };
+    let options = CsvOptions {
+        delimiter: config
+            .delimiter
+            .as_deref()
+            .map(csv::parse_delimiter)
+            .transpose()
+            .map_err(|error| anyhow::anyhow!("--delimiter: {error}"))?,
+        label: config.label.clone(),
+        ignore: config.ignore.clone().unwrap_or_default(),
+        features: config.features.clone().map_or(Features::All, Features::Named),
+        missing: config.missing.unwrap_or_default(),
+    };
+    let Loaded { dataset, dropped_rows, row_numbers, suspected_label, .. } = csv::read(path, &options)?;
+    if let Some(name) = suspected_label {
+        eprintln!(
+            "warning: column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
+        );
+    }
+    let source = Source::Csv { path: path.clone(), missing: options.missing, dropped_rows, row_numbers };
+    Ok((dataset, source))
+}

@@ -1,0 +1,247 @@
+//! The options of `train` as a user writes them: flags, a `config.toml`, or both; a flag wins over the file.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::csv::Missing;
+use crate::options::{CalibrateOn, Options, Schedule, Score, TrainOn};
+
+/// Why a config file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or holds a key or a value that `train` does not know; the message shows the line.
+    #[error("{path}: {source}expected the names and values of `edgevae train --help` without the dashes", path = path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        source: Box<toml::de::Error>,
+    },
+}
+
+macro_rules! config {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        /// Options of `train` under their flags' names; what is `None` has its default.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, clap::Args)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+        pub struct Config {
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$type>,)*
+        }
+
+        impl Config {
+            /// Takes from `other` what is not set here.
+            pub fn or(self, other: Self) -> Self {
+                Self { $($field: self.$field.or(other.$field),)* }
+            }
+        }
+    };
+}
+
+config! {
+    /// CSV file with a header [default: the reference data set, generated]
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Column of labels: 0/1, true/false or normal/anomaly
+    #[arg(long, value_name = "COLUMN")]
+    label: String,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// Columns to use [default: all but the label and those left out]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    features: Vec<String>,
+    /// Field separator [default: comma, semicolon or tab, whichever the header has]
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: String,
+    /// Empty cells and NaN: an error, leave the row out, or fill with the column's mean [default: error]
+    #[arg(long)]
+    missing: Missing,
+    /// Variant of the reference data set, as in rows=20000,shift=2,variance=1
+    #[arg(long, value_name = "KEY=VALUE,...", conflicts_with = "data")]
+    synth: String,
+    /// Widths of the encoder's hidden layers; the decoder mirrors them [default: 64,32]
+    #[arg(long, value_name = "WIDTH,...", value_delimiter = ',')]
+    hidden: Vec<usize>,
+    /// Number of latents [default: 8]
+    #[arg(long, value_name = "N")]
+    latent: usize,
+    /// Passes over the training rows [default: 50]
+    #[arg(long, value_name = "N")]
+    epochs: usize,
+    /// Rows in one optimisation step [default: 128]
+    #[arg(long, value_name = "N")]
+    batch_size: usize,
+    /// Adam's learning rate [default: 1e-3]
+    #[arg(long, value_name = "RATE")]
+    lr: f32,
+    /// Weight of the KL term when fully risen [default: 1.0]
+    #[arg(long, value_name = "WEIGHT")]
+    beta: f32,
+    /// How beta rises [default: linear]
+    #[arg(long)]
+    beta_schedule: Schedule,
+    /// Epochs of beta's linear rise [default: 30]
+    #[arg(long, value_name = "EPOCHS")]
+    beta_warmup: usize,
+    /// Rows to fit: all, or those labelled normal [default: all]
+    #[arg(long)]
+    train_on: TrainOn,
+    /// Share of the rows that only evaluation sees; 0 trains on the whole file [default: 0.2]
+    #[arg(long, value_name = "FRACTION")]
+    test_fraction: f64,
+    /// Quantile of calibration scores that becomes the threshold [default: 0.95]
+    #[arg(long, value_name = "Q")]
+    quantile: f64,
+    /// Rows that the threshold is taken from [default: the test split's normal rows, or a holdout without labels]
+    #[arg(long)]
+    calibrate_on: CalibrateOn,
+    /// Share of the training rows that a holdout keeps out of the fit [default: 0.2]
+    #[arg(long, value_name = "FRACTION")]
+    calibration_fraction: f64,
+    /// Stop after N epochs without a better objective on validation rows, and keep the best weights [default: never]
+    #[arg(long, value_name = "N")]
+    patience: usize,
+    /// Share of the training rows for early stopping [default: 0.1]
+    #[arg(long, value_name = "FRACTION")]
+    validation_fraction: f64,
+    /// Score of a row [default: mse]
+    #[arg(long)]
+    score: Score,
+    /// Seed of data, splits, initialisation, shuffling and noise [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: u64,
+    /// Threads of the fit; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: usize,
+}
+
+impl Config {
+    /// Reads a config file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the line of a key or value that is not known.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// The options of the run; what is not set has its default.
+    pub fn options(&self) -> Options {
+        let default = Options::default();
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            hidden: self.hidden.clone().unwrap_or(default.hidden),
+            latent: self.latent.unwrap_or(default.latent),
+            epochs: self.epochs.unwrap_or(default.epochs),
+            batch_size: self.batch_size.unwrap_or(default.batch_size),
+            lr: self.lr.unwrap_or(default.lr),
+            beta: self.beta.unwrap_or(default.beta),
+            beta_schedule: self.beta_schedule.unwrap_or(default.beta_schedule),
+            beta_warmup: self.beta_warmup.unwrap_or(default.beta_warmup),
+            train_on: self.train_on.unwrap_or(default.train_on),
+            test_fraction: self.test_fraction.unwrap_or(default.test_fraction),
+            quantile: self.quantile.unwrap_or(default.quantile),
+            calibrate_on: self.calibrate_on.or(default.calibrate_on),
+            calibration_fraction: self.calibration_fraction.unwrap_or(default.calibration_fraction),
+            patience: self.patience.or(default.patience),
+            validation_fraction: self.validation_fraction.unwrap_or(default.validation_fraction),
+            score: self.score.unwrap_or(default.score),
+            seed: self.seed.unwrap_or(default.seed),
+            threads: self.threads.unwrap_or_else(cores),
+        }
+    }
+
+    /// The config file that repeats the run: what was given, and every option that was left to its default.
+    pub fn resolved(&self) -> Self {
+        let Options {
+            hidden,
+            latent,
+            epochs,
+            batch_size,
+            lr,
+            beta,
+            beta_schedule,
+            beta_warmup,
+            train_on,
+            test_fraction,
+            quantile,
+            calibrate_on,
+            calibration_fraction,
+            patience,
+            validation_fraction,
+            score,
+            seed,
+            threads: _,
+        } = self.options();
+        Self {
+            missing: Some(self.missing.unwrap_or_default()),
+            hidden: Some(hidden),
+            latent: Some(latent),
+            epochs: Some(epochs),
+            batch_size: Some(batch_size),
+            lr: Some(lr),
+            beta: Some(beta),
+            beta_schedule: Some(beta_schedule),
+            beta_warmup: Some(beta_warmup),
+            train_on: Some(train_on),
+            test_fraction: Some(test_fraction),
+            quantile: Some(quantile),
+            calibrate_on,
+            calibration_fraction: Some(calibration_fraction),
+            patience,
+            validation_fraction: Some(validation_fraction),
+            score: Some(score),
+            seed: Some(seed),
+            // Not the number of this machine's cores: results do not depend on it.
+            threads: self.threads,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path())
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let flags = Config { latent: Some(4), ..Config::default() };
+        let merged = flags.or(parse("latent = 2\nhidden = [16]\nbeta-schedule = \"constant\"").unwrap());
+        let options = merged.options();
+        assert_eq!((options.latent, options.hidden, options.epochs), (4, vec![16], 50));
+        assert_eq!(options.beta_schedule, Schedule::Constant);
+    }
+
+    #[test]
+    fn the_resolved_config_reads_back_and_repeats_the_run() {
+        let config = Config { latent: Some(4), label: Some("faulty".into()), ..Config::default() };
+        let text = toml::to_string(&config.resolved()).unwrap();
+        let read = parse(&text).unwrap();
+        assert_eq!(read, config.resolved());
+        assert_eq!(read.options(), config.options());
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_with_its_line() {
+        let error = parse("latent = 2\nlatents = 3").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("latents"), "{error}");
+        let error = parse("beta-schedule = \"square\"").unwrap_err().to_string();
+        assert!(error.contains("square") && error.contains("linear"), "{error}");
+    }
+}

@@ -1,0 +1,204 @@
+//! What a model file holds, for people and for scripts.
+
+use std::fmt::Write as _;
+
+use edgevae_core::Model;
+use edgevae_core::format::{Activation, CalibrationSet, Missing, ScoreKind};
+use serde::Serialize;
+
+use crate::threshold;
+
+/// A model file's contents but for the weights.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inspection {
+    /// Format version.
+    pub format_version: u8,
+    /// Tool that wrote the file.
+    pub tool: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// CRC-32 at the end of the file, hexadecimal.
+    pub checksum: String,
+    /// Number of features.
+    pub inputs: usize,
+    /// Number of latents.
+    pub latent: usize,
+    /// Layers on the scoring path.
+    pub layers: Vec<LayerInfo>,
+    /// Weights, biases and scaler values.
+    pub parameters: usize,
+    /// Multiply-adds of one score.
+    pub multiply_adds: usize,
+    /// What the score is.
+    pub score: &'static str,
+    /// A score above it is an anomaly.
+    pub threshold: f32,
+    /// Where it comes from.
+    pub calibration: CalibrationInfo,
+    /// Policy for missing readings.
+    pub missing: &'static str,
+    /// Name, mean and scale of each feature, raw units.
+    pub features: Vec<FeatureInfo>,
+    /// Bytes of the file: what it takes in flash.
+    pub file_bytes: usize,
+    /// Bytes of a `Detector<IN, WIDTH>` without its reference to the model: what scoring takes in RAM.
+    pub detector_bytes: usize,
+}
+
+/// One dense layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerInfo {
+    /// Number of inputs.
+    pub inputs: usize,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// `relu` or `linear`.
+    pub activation: &'static str,
+}
+
+/// Where a threshold comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CalibrationInfo {
+    /// Which rows.
+    pub rows_from: &'static str,
+    /// How many.
+    pub rows: u32,
+    /// How many of them score above the threshold.
+    pub exceedances: u32,
+    /// Quantile of their scores; `None` for a threshold by hand.
+    pub quantile: Option<f64>,
+    /// Share of them above the threshold.
+    pub false_alarm_rate: Option<f64>,
+    /// Its 95 % confidence interval.
+    pub false_alarm_rate_95: Option<(f64, f64)>,
+}
+
+/// One feature's name and standardization.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureInfo {
+    /// Column name.
+    pub name: String,
+    /// Mean over the training rows.
+    pub mean: f32,
+    /// Standard deviation over the training rows; 1 for a constant column.
+    pub scale: f32,
+}
+
+impl Inspection {
+    /// Describes a loaded model; `bytes` are those it was loaded from.
+    pub fn of(model: &Model<'_>, bytes: &[u8]) -> Self {
+        let header = model.header();
+        let calibration = model.calibration();
+        let (exceedances, rows) = (calibration.exceedances, calibration.rows);
+        let checksum = bytes.last_chunk().map_or(0, |field| u32::from_le_bytes(*field));
+        let layers = model.layers().map(|layer| LayerInfo {
+            inputs: layer.inputs(),
+            outputs: layer.outputs(),
+            activation: match layer.activation {
+                Activation::Linear => "linear",
+                Activation::Relu => "relu",
+            },
+        });
+        let features =
+            model.feature_names().zip(model.means()).zip(model.reciprocals()).map(|((name, &mean), &reciprocal)| {
+                FeatureInfo { name: name.to_owned(), mean, scale: 1.0 / reciprocal }
+            });
+        Self {
+            format_version: edgevae_core::format::VERSION,
+            tool: header.tool.to_owned(),
+            seed: header.seed,
+            checksum: format!("{checksum:08x}"),
+            inputs: model.inputs(),
+            latent: model.latent(),
+            layers: layers.collect(),
+            parameters: model.parameters(),
+            multiply_adds: model.multiply_adds(),
+            score: match model.score_kind() {
+                ScoreKind::Mse => "mse",
+            },
+            threshold: model.threshold(),
+            calibration: CalibrationInfo {
+                rows_from: calibration_rows(calibration.set),
+                rows: calibration.rows,
+                exceedances: calibration.exceedances,
+                quantile: calibration.quantile,
+                false_alarm_rate: (rows > 0).then(|| f64::from(exceedances) / f64::from(rows)),
+                false_alarm_rate_95: threshold::binomial_interval(exceedances as usize, rows as usize),
+            },
+            missing: match model.missing() {
+                Missing::Error => "error",
+                Missing::Drop => "drop",
+                Missing::Mean => "mean",
+            },
+            features: features.collect(),
+            file_bytes: bytes.len(),
+            detector_bytes: 4 * model.scratch_len(),
+        }
+    }
+
+    /// A page for a terminal; wide models show their first features only.
+    pub fn text(&self) -> String {
+        const SHOWN: usize = 20;
+        let mut text = String::new();
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            writeln!(text, "{name:<14} {value}").expect("a string takes all");
+        };
+        line("written by", &format_args!("{}, format version {}, seed {}", self.tool, self.format_version, self.seed));
+        line("checksum", &self.checksum);
+        let widths: Vec<String> =
+            self.layers.iter().map(|layer| format!("{} {}", layer.outputs, layer.activation)).collect();
+        line("layers", &format_args!("{} inputs -> {}", self.inputs, widths.join(" -> ")));
+        line("latents", &self.latent);
+        line("parameters", &format_args!("{}, {} multiply-adds a score", self.parameters, self.multiply_adds));
+        line("score", &self.score);
+        line("threshold", &self.threshold);
+        line("", &self.calibration.sentence());
+        line("missing", &self.missing);
+        line("flash", &format_args!("{} bytes (this file)", self.file_bytes));
+        line("RAM", &format_args!("{} bytes (Detector::<{}, {}>)", self.detector_bytes, self.inputs, self.width()));
+        line("features", &format_args!("{:<24} {:>14} {:>14}", "name", "mean", "scale"));
+        for feature in self.features.iter().take(SHOWN) {
+            line("", &format_args!("{:<24} {:>14} {:>14}", feature.name, feature.mean, feature.scale));
+        }
+        if self.features.len() > SHOWN {
+            line("", &format_args!("... and {} more (--json shows all)", self.features.len() - SHOWN));
+        }
+        text
+    }
+
+    /// The `WIDTH` of the detector: the widest layer between input and output.
+    fn width(&self) -> usize {
+        let inner = self.layers.split_last().map_or(&[][..], |(_, inner)| inner);
+        inner.iter().map(|layer| layer.outputs).max().unwrap_or(0)
+    }
+}
+
+impl CalibrationInfo {
+    fn sentence(&self) -> String {
+        let Self { rows_from, rows, exceedances, quantile, false_alarm_rate, false_alarm_rate_95 } = self;
+        let method = match quantile {
+            Some(quantile) => format!("quantile {quantile} (linear) of the scores of {rows} {rows_from}"),
+            None => "set by hand".into(),
+        };
+        match (false_alarm_rate, false_alarm_rate_95) {
+            (Some(rate), Some((low, high))) => format!(
+                "{method}; flags {exceedances} of {rows}: false-alarm rate {:.1} % (95 % interval {:.1} to {:.1} %)",
+                100.0 * rate,
+                100.0 * low,
+                100.0 * high
+            ),
+            _ => format!("{method}; false-alarm rate not known"),
+        }
+    }
+}
+
+/// The rows that a threshold was taken from, as a sentence names them.
+pub fn calibration_rows(set: CalibrationSet) -> &'static str {
+    match set {
+        CalibrationSet::TestNormals => "normal test rows",
+        CalibrationSet::Holdout => "rows kept out of the fit",
+        CalibrationSet::TrainingRows => "training rows",
+        CalibrationSet::File => "rows of a calibration file",
+        CalibrationSet::ByHand => "rows, by hand",
+    }
+}

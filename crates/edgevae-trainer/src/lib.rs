@@ -1,0 +1,24 @@
+//! The host side of edgevae: data, objective, training loop, calibration, metrics, export and report.
+//!
+//! Modules `beta`, `metrics`, `threshold`, `data::split` and `data::synthetic` know no files, no command line and no
+//! printing; only `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
+
+pub mod beta;
+pub mod config;
+pub mod data;
+pub mod export;
+pub mod fit;
+pub mod inspect;
+pub mod loss;
+pub mod metrics;
+pub mod model_file;
+pub mod options;
+pub mod output;
+pub mod report;
+pub mod results;
+pub mod scaler;
+pub mod scoring;
+pub mod summary;
+pub mod threshold;
+pub mod train;
+pub mod vae;

@@ -1,0 +1,38 @@
+//! The `edgevae` command.
+//!
+//! Exit codes: 0 done; 1 anomalies found, only with `score --exit-code`; 2 an error, told in one message; 130 Ctrl-C.
+
+mod cli;
+mod cmd;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use edgevae_trainer::output;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let handler = ctrlc::set_handler(|| {
+        output::remove_unfinished();
+        eprintln!("interrupted; nothing was written");
+        std::process::exit(130);
+    });
+    if let Err(error) = handler {
+        eprintln!("warning: Ctrl-C may leave a temporary file behind: {error}");
+    }
+    match cli.command.run() {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the reader of our standard output went away, as `head` does: no fault, and nobody left to tell.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,212 @@
+//! What a training run is told: defaults, ranges and the names that flags, `config.toml` and reports share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::beta::BetaSchedule;
+
+/// Which training rows the network is fitted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TrainOn {
+    /// All of them, anomalies included: what is known when nobody has labelled anything.
+    #[default]
+    All,
+    /// Those labelled normal.
+    Normal,
+}
+
+/// Which rows the threshold is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CalibrateOn {
+    /// Normal rows of the test split; needs labels.
+    Test,
+    /// A share of the training rows kept out of the fit; where there are labels, the normal ones among them.
+    Holdout,
+}
+
+/// What a row's score is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// Reconstruction error: squared error averaged over features, scaled units.
+    #[default]
+    Mse,
+}
+
+/// How beta rises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// `beta` from the first epoch on.
+    Constant,
+    /// From 0 to `beta` over the first `beta-warmup` epochs.
+    #[default]
+    Linear,
+    /// Several rises, each followed by a stretch at `beta`.
+    Cyclical,
+}
+
+/// Everything that decides a model's bytes, beside the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<usize>,
+    /// Number of latents.
+    pub latent: usize,
+    /// Passes over the training rows.
+    pub epochs: usize,
+    /// Rows in one optimisation step.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub lr: f32,
+    /// Weight of the KL term when fully risen.
+    pub beta: f32,
+    /// How it rises.
+    pub beta_schedule: Schedule,
+    /// Epochs of the linear rise.
+    pub beta_warmup: usize,
+    /// Which rows are fitted.
+    pub train_on: TrainOn,
+    /// Share of the rows that only evaluation sees.
+    pub test_fraction: f64,
+    /// Quantile of calibration scores that becomes the threshold.
+    pub quantile: f64,
+    /// Which rows the threshold is taken from; `None`: the test split where it has normal rows, else a holdout.
+    pub calibrate_on: Option<CalibrateOn>,
+    /// Share of the training rows kept out of the fit for calibration.
+    pub calibration_fraction: f64,
+    /// Stop after so many epochs without a better validation objective; `None`: run them all.
+    pub patience: Option<usize>,
+    /// Share of the training rows kept out of the fit for early stopping.
+    pub validation_fraction: f64,
+    /// What a row's score is.
+    pub score: Score,
+    /// Seed of splits, initialisation, shuffling and noise.
+    pub seed: u64,
+    /// Threads of the fit; results do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hidden: vec![64, 32],
+            latent: 8,
+            epochs: 50,
+            batch_size: 128,
+            lr: 1e-3,
+            beta: 1.0,
+            beta_schedule: Schedule::Linear,
+            beta_warmup: 30,
+            train_on: TrainOn::All,
+            test_fraction: 0.2,
+            quantile: 0.95,
+            calibrate_on: None,
+            calibration_fraction: 0.2,
+            patience: None,
+            validation_fraction: 0.1,
+            score: Score::Mse,
+            seed: 0,
+            threads: 1,
+        }
+    }
+}
+
+/// An option outside its range.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("--{name} is {found}; expected {expected}")]
+pub struct OptionError {
+    /// Name of the flag and of the key in a config file.
+    pub name: &'static str,
+    /// What was given.
+    pub found: String,
+    /// What is possible.
+    pub expected: &'static str,
+}
+
+impl Options {
+    /// Checks every option's range.
+    ///
+    /// # Errors
+    /// The first option that is outside its range.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        let check = |ok: bool, name, found: String, expected| {
+            if ok { Ok(()) } else { Err(OptionError { name, found, expected }) }
+        };
+        let width = "widths from 1 to 65535, at most 7 of them, as in 64,32";
+        let widths_fit = self.hidden.iter().all(|width| (1..=65_535).contains(width));
+        check((1..=7).contains(&self.hidden.len()) && widths_fit, "hidden", join(&self.hidden), width)?;
+        let whole = "a whole number above 0";
+        check((1..=65_535).contains(&self.latent), "latent", self.latent.to_string(), "a number from 1 to 65535")?;
+        check(self.epochs > 0, "epochs", self.epochs.to_string(), whole)?;
+        check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
+        check(self.threads > 0, "threads", self.threads.to_string(), whole)?;
+        check(self.patience != Some(0), "patience", "0".into(), whole)?;
+        check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
+        check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta.to_string(), "a number of at least 0")?;
+        let share = "a fraction of at least 0 and below 1";
+        for (name, fraction) in [
+            ("test-fraction", self.test_fraction),
+            ("calibration-fraction", self.calibration_fraction),
+            ("validation-fraction", self.validation_fraction),
+        ] {
+            check((0.0..1.0).contains(&fraction), name, fraction.to_string(), share)?;
+        }
+        let quantile = "a quantile above 0 and below 1, as in 0.95";
+        check(self.quantile > 0.0 && self.quantile < 1.0, "quantile", self.quantile.to_string(), quantile)
+    }
+
+    /// The schedule with its parameters.
+    pub fn schedule(&self) -> BetaSchedule {
+        match self.beta_schedule {
+            Schedule::Constant => BetaSchedule::Constant,
+            Schedule::Linear => BetaSchedule::Linear { warmup: self.beta_warmup },
+            Schedule::Cyclical => BetaSchedule::Cyclical { cycles: 4 },
+        }
+    }
+}
+
+fn join(numbers: &[usize]) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_in_range() {
+        assert_eq!(Options::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn each_option_outside_its_range_is_named() {
+        type Break = fn(&mut Options);
+        let broken: [(&str, Break); 18] = [
+            ("hidden", |o| o.hidden = vec![]),
+            ("hidden", |o| o.hidden = vec![64, 0]),
+            ("hidden", |o| o.hidden = vec![8; 8]),
+            ("latent", |o| o.latent = 0),
+            ("epochs", |o| o.epochs = 0),
+            ("batch-size", |o| o.batch_size = 0),
+            ("threads", |o| o.threads = 0),
+            ("patience", |o| o.patience = Some(0)),
+            ("lr", |o| o.lr = 0.0),
+            ("lr", |o| o.lr = f32::NAN),
+            ("beta", |o| o.beta = -1.0),
+            ("beta", |o| o.beta = f32::INFINITY),
+            ("test-fraction", |o| o.test_fraction = 1.0),
+            ("test-fraction", |o| o.test_fraction = -0.1),
+            ("validation-fraction", |o| o.validation_fraction = f64::NAN),
+            ("calibration-fraction", |o| o.calibration_fraction = 2.0),
+            ("quantile", |o| o.quantile = 0.0),
+            ("quantile", |o| o.quantile = 1.0),
+        ];
+        for (name, break_it) in broken {
+            let mut options = Options::default();
+            break_it(&mut options);
+            assert_eq!(options.validate().map_err(|error| error.name), Err(name));
+        }
+    }
+}

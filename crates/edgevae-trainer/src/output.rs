@@ -1,0 +1,212 @@
+//! Files that appear whole or not at all: written beside their place, then renamed.
+//!
+//! What is unfinished is registered here, so that Ctrl-C can remove it on the way out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tempfile::{NamedTempFile, TempDir};
+
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes every unfinished file and folder. For the Ctrl-C handler, just before the process ends.
+pub fn remove_unfinished() {
+    let paths = UNFINISHED.lock().map(|paths| paths.clone()).unwrap_or_default();
+    for path in paths {
+        // The process is on its way out and has nobody to tell about a failure.
+        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    }
+}
+
+/// Keeps a path on the list of unfinished things while it lives.
+#[derive(Debug)]
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn new(path: &Path) -> Self {
+        if let Ok(mut paths) = UNFINISHED.lock() {
+            paths.push(path.to_owned());
+        }
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Ok(mut paths) = UNFINISHED.lock() {
+            paths.retain(|path| *path != self.0);
+        }
+    }
+}
+
+/// Why an output cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The output exists and may hold something that is still needed.
+    #[error("{path} exists; pass --force to replace what is in it, or name another --out", path = .0.display())]
+    Exists(PathBuf),
+    /// The system refused.
+    #[error("{path}: cannot write: {source}; name another --out or free some space", path = path.display())]
+    Write {
+        /// What was to be written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> OutputError + '_ {
+    move |source| OutputError::Write { path: path.to_owned(), source }
+}
+
+/// The folder that holds `path`; the current one for a bare name.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// One file, written beside its place.
+#[derive(Debug)]
+pub struct OutputFile {
+    file: NamedTempFile,
+    path: PathBuf,
+    unfinished: Unfinished,
+}
+
+impl OutputFile {
+    /// Opens the file before the work starts, so that a place that cannot be written is known at once.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn create(path: &Path) -> Result<Self, OutputError> {
+        let parent = parent(path);
+        fs::create_dir_all(parent).map_err(failed(path))?;
+        if path.is_dir() {
+            return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
+        }
+        let file = tempfile::Builder::new().prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
+        let file = file.map_err(failed(path))?;
+        let unfinished = Unfinished::new(file.path());
+        Ok(Self { file, path: path.to_owned(), unfinished })
+    }
+
+    /// Puts the finished file in its place.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`]; what was there before is then still there.
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        self.file.flush().and_then(|()| self.file.as_file().sync_all()).map_err(failed(&self.path))?;
+        self.file.persist(&self.path).map_err(|error| failed(&self.path)(error.error))?;
+        drop(self.unfinished);
+        Ok(())
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A folder of results, written beside its place.
+#[derive(Debug)]
+pub struct OutputDir {
+    partial: TempDir,
+    path: PathBuf,
+    unfinished: Unfinished,
+}
+
+impl OutputDir {
+    /// Makes the folder's unfinished twin before the work starts.
+    ///
+    /// # Errors
+    /// [`OutputError::Exists`] without `force`; [`OutputError::Write`].
+    pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
+        if path.exists() && !path.is_dir() {
+            return Err(failed(path)(io::ErrorKind::NotADirectory.into()));
+        }
+        if path.exists() && !force {
+            return Err(OutputError::Exists(path.to_owned()));
+        }
+        let parent = parent(path);
+        fs::create_dir_all(parent).map_err(failed(path))?;
+        let partial = tempfile::Builder::new().prefix(".edgevae-").suffix(".partial").tempdir_in(parent);
+        let partial = partial.map_err(failed(path))?;
+        let unfinished = Unfinished::new(partial.path());
+        Ok(Self { partial, path: path.to_owned(), unfinished })
+    }
+
+    /// Writes one file of the folder.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        let path = self.partial.path().join(name);
+        let written = fs::File::create(&path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(failed(&self.path.join(name)))
+    }
+
+    /// Puts the finished folder in its place; with `force`, each file replaces the one of the same name.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn finish(self) -> Result<(), OutputError> {
+        // A folder made by mkdtemp is for its owner only; results are as readable as any other file of the user.
+        fs::create_dir_all(&self.path).map_err(failed(&self.path))?;
+        for entry in fs::read_dir(self.partial.path()).map_err(failed(&self.path))? {
+            let entry = entry.map_err(failed(&self.path))?;
+            let place = self.path.join(entry.file_name());
+            fs::rename(entry.path(), &place).map_err(failed(&place))?;
+        }
+        drop(self.unfinished);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_only_when_it_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/scores.csv");
+        let mut file = OutputFile::create(&path).unwrap();
+        file.write_all(b"row\n").unwrap();
+        assert!(!path.exists());
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"row\n");
+
+        drop(OutputFile::create(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"row\n", "an unfinished file leaves the old one");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing beside it");
+    }
+
+    #[test]
+    fn a_folder_that_exists_needs_force_and_keeps_what_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let output = OutputDir::create(&path, false).unwrap();
+        output.write("a", b"1").unwrap();
+        assert!(!path.exists());
+        output.finish().unwrap();
+        assert!(matches!(OutputDir::create(&path, false), Err(OutputError::Exists(_))));
+
+        fs::write(path.join("mine"), b"notes").unwrap();
+        let output = OutputDir::create(&path, true).unwrap();
+        output.write("a", b"2").unwrap();
+        assert_eq!(fs::read(path.join("a")).unwrap(), b"1");
+        output.finish().unwrap();
+        assert_eq!(fs::read(path.join("a")).unwrap(), b"2");
+        assert_eq!(fs::read(path.join("mine")).unwrap(), b"notes");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the folder");
+    }
+}

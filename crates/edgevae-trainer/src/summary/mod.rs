@@ -1,0 +1,279 @@
+//! What a run tells its user: on the console, in `metrics.json`, in `report.html`.
+
+mod page;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use edgevae_core::format;
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::data::csv::Missing;
+use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
+use crate::inspect::calibration_rows;
+use crate::options::Options;
+use crate::results::{self, Quality};
+use crate::train::Trained;
+
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Generated.
+    Synthetic(Synthetic),
+    /// A file.
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What became of rows with missing cells.
+        missing: Missing,
+        /// How many of them were left out.
+        dropped_rows: u64,
+        /// Number in the file of each row that was kept, from 1; `None` when all were.
+        row_numbers: Option<Vec<u64>>,
+    },
+}
+
+impl Source {
+    /// In a word: for titles and error messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Synthetic(_) => "reference data set".into(),
+            Self::Csv { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// The policy for missing cells, as the model file records it.
+    pub fn missing(&self) -> format::Missing {
+        match self {
+            Self::Synthetic(_) | Self::Csv { missing: Missing::Error, .. } => format::Missing::Error,
+            Self::Csv { missing: Missing::Drop, .. } => format::Missing::Drop,
+            Self::Csv { missing: Missing::Mean, .. } => format::Missing::Mean,
+        }
+    }
+
+    /// Rows left out because a cell was missing.
+    pub fn dropped_rows(&self) -> u64 {
+        match self {
+            Self::Synthetic(_) => 0,
+            Self::Csv { dropped_rows, .. } => *dropped_rows,
+        }
+    }
+
+    /// What was read.
+    pub fn sentence(&self, dataset: &Dataset) -> String {
+        let mut text = format!("{}: {} rows, {} features", self.name(), dataset.features.nrows(), dataset.names.len());
+        match dataset.anomalies() {
+            Some(count) => write!(text, ", {count} labelled anomaly").expect("a string takes all"),
+            None => text += ", no labels",
+        }
+        if self.dropped_rows() > 0 {
+            write!(text, "; {} rows with missing cells left out", self.dropped_rows()).expect("a string takes all");
+        }
+        text
+    }
+
+    /// Number in its source of a row of the table (counted from 0), from 1.
+    pub fn row_number(&self, row: usize) -> u64 {
+        match self {
+            Self::Csv { row_numbers: Some(numbers), .. } => numbers[row],
+            _ => row as u64 + 1,
+        }
+    }
+
+    /// Where the rows come from, with the recipe of generated ones.
+    pub fn description(&self) -> String {
+        match self {
+            Self::Synthetic(recipe) => format!(
+                "reference data set: normal rows from {} Gaussians of variance {} with means {} from the origin, anomalies {} \
+                 from their middle with variance {}, seed {}",
+                recipe.components, NORMAL_VARIANCE, recipe.mean_norm, recipe.shift, recipe.variance, recipe.seed
+            ),
+            Self::Csv { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// Commands that repeat the run, from the folder where it was started.
+    fn reproduce(&self, dir: &Path) -> Vec<String> {
+        vec![format!("edgevae train --config {} --out AGAIN", dir.join("config.toml").display())]
+    }
+}
+
+/// A finished run and all that describes it.
+pub struct Run<'a> {
+    /// The rows.
+    pub dataset: &'a Dataset,
+    /// Where they come from.
+    pub source: &'a Source,
+    /// What the run was told.
+    pub options: &'a Options,
+    /// What came out.
+    pub trained: &'a Trained,
+    /// Folder of the results.
+    pub dir: &'a Path,
+}
+
+/// The files of a run and what they hold.
+pub const FILES: [(&str, &str); 7] = [
+    ("model.evae", "the model: scaler, weights, threshold and its origin"),
+    ("report.html", "this page"),
+    ("metrics.json", "every number of this page for scripts"),
+    ("scores.csv", "scores of the test rows"),
+    ("scores.svg", "their histogram with the threshold, for a document of your own"),
+    ("history.csv", "one row for each epoch"),
+    ("config.toml", "everything needed to repeat the run"),
+];
+
+/// `metrics.json`.
+#[derive(Serialize)]
+struct Metrics<'a> {
+    #[serde(flatten)]
+    quality: &'a Quality,
+    threshold: f32,
+    quantile: Option<f64>,
+    calibration: CalibrationRecord,
+    n_train: usize,
+    n_test: usize,
+    n_dropped: u64,
+    features: usize,
+    parameters: usize,
+    multiply_adds: usize,
+    model_bytes: usize,
+    epochs: usize,
+    best_epoch: usize,
+    active_latents: usize,
+    kl_per_latent: &'a [f64],
+    core_against_dfdx: f64,
+    fit_seconds: f64,
+    seed: u64,
+    tool: &'static str,
+    warnings: &'a [String],
+}
+
+/// Where the threshold comes from.
+#[derive(Serialize)]
+struct CalibrationRecord {
+    rows_from: &'static str,
+    rows: usize,
+    exceedances: usize,
+    method: &'static str,
+    false_alarm_rate: Option<f64>,
+    false_alarm_rate_95: Option<(f64, f64)>,
+    enough_rows: bool,
+    rows_needed: usize,
+}
+
+impl Run<'_> {
+    fn quality(&self) -> Quality {
+        let trained = self.trained;
+        Quality::of(&trained.test_scores, trained.test_labels.as_deref(), trained.calibration.threshold)
+    }
+
+    /// `metrics.json`.
+    pub fn metrics_json(&self) -> String {
+        let Self { trained, options, dataset, source, .. } = self;
+        let calibration = &trained.calibration;
+        let model = trained.model.model().expect("training has loaded this model");
+        let metrics = Metrics {
+            quality: &self.quality(),
+            threshold: calibration.threshold,
+            quantile: calibration.quantile,
+            calibration: CalibrationRecord {
+                rows_from: calibration_rows(trained.calibration_set),
+                rows: calibration.rows,
+                exceedances: calibration.exceedances,
+                method: "linear",
+                false_alarm_rate: calibration.false_alarm_rate,
+                false_alarm_rate_95: calibration.interval,
+                enough_rows: calibration.enough_rows(),
+                rows_needed: calibration.rows_needed,
+            },
+            n_train: trained.fitted_rows.len(),
+            n_test: trained.test_rows.len(),
+            n_dropped: source.dropped_rows(),
+            features: dataset.names.len(),
+            parameters: model.parameters(),
+            multiply_adds: model.multiply_adds(),
+            model_bytes: trained.model.bytes().len(),
+            epochs: trained.fit.history.len(),
+            best_epoch: trained.fit.best_epoch,
+            active_latents: trained.fit.active_latents(),
+            kl_per_latent: &trained.fit.kl_per_latent,
+            core_against_dfdx: trained.parity.0,
+            fit_seconds: trained.fit_seconds,
+            seed: options.seed,
+            tool: crate::export::TOOL,
+            warnings: &trained.warnings,
+        };
+        serde_json::to_string_pretty(&metrics).expect("plain numbers and strings always serialize") + "\n"
+    }
+
+    /// `history.csv`.
+    pub fn history_csv(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        results::write_history(&self.trained.fit.history, &mut out).expect("memory takes all");
+        out
+    }
+
+    /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
+    pub fn scores_csv(&self) -> Vec<u8> {
+        let trained = self.trained;
+        let mut out = format!("{}\n", results::SCORES_HEADER).into_bytes();
+        for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
+            results::write_score(self.source.row_number(row), score, score > trained.calibration.threshold, &mut out)
+                .expect("memory takes all");
+        }
+        out
+    }
+
+    /// What the console says at the end: quality, threshold, files, the next command.
+    pub fn console(&self) -> String {
+        let Self { trained, dir, .. } = self;
+        let quality = self.quality();
+        let number = |value: Option<f64>| value.map_or_else(|| "not available".into(), |value| format!("{value:.4}"));
+        let (relative, compared) = trained.parity;
+        let mut text = String::new();
+        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+            writeln!(text, "{name:<18} {value}").expect("a string takes all");
+        };
+        match &quality.confusion {
+            Some(counts) => {
+                line("ROC-AUC", &number(quality.roc_auc));
+                line("average precision", &number(quality.average_precision));
+                line(
+                    "at the threshold",
+                    &format_args!(
+                        "precision {}  recall {}  F1 {}",
+                        number(quality.precision),
+                        number(quality.recall),
+                        number(quality.f1)
+                    ),
+                );
+                line(
+                    "",
+                    &format_args!(
+                        "{} of {} anomalies found, {} false alarms in {} normal rows",
+                        counts.tp,
+                        counts.tp + counts.fn_,
+                        counts.fp,
+                        counts.fp + counts.tn
+                    ),
+                );
+            }
+            None => line("quality", &"not available: there are no labelled test rows"),
+        }
+        line("threshold", &trained.calibration.statement(calibration_rows(trained.calibration_set)));
+        line(
+            "active latents",
+            &format_args!("{} of {}", trained.fit.active_latents(), trained.fit.kl_per_latent.len()),
+        );
+        line("fit", &format_args!("{:.2} s, {} epochs", trained.fit_seconds, trained.fit.history.len()));
+        line("core = network", &format_args!("largest relative difference {relative:.1e} on {compared} rows"));
+        for (at, (file, _)) in FILES.iter().enumerate() {
+            line(if at == 0 { "written" } else { "" }, &dir.join(file).display());
+        }
+        let model = dir.join("model.evae");
+        write!(text, "\nnext: edgevae score --model {} --data YOUR.csv", model.display()).expect("a string takes all");
+        text
+    }
+}

@@ -1,0 +1,171 @@
+//! A run as the report's page wants it.
+
+use super::{FILES, Run};
+use crate::fit::ACTIVE_KL;
+use crate::inspect::calibration_rows;
+use crate::metrics;
+use crate::options::{Schedule, TrainOn};
+use crate::report::{self, Report, ReportError};
+use crate::train::PARITY_LIMIT;
+use edgevae_core::SliceDetector;
+use edgevae_core::format::CalibrationSet;
+
+/// Rows whose errors the page shows feature by feature.
+const WORST_ROWS: usize = 10;
+
+impl Run<'_> {
+    /// `report.html`.
+    ///
+    /// # Errors
+    /// What the chart library says.
+    pub fn report(&self) -> Result<String, ReportError> {
+        report::render(&self.page())
+    }
+
+    /// `scores.svg`.
+    ///
+    /// # Errors
+    /// What the chart library says.
+    pub fn score_histogram(&self) -> Result<String, ReportError> {
+        report::score_histogram_svg(&self.scored())
+    }
+
+    fn scored(&self) -> report::ScoredRows {
+        let trained = self.trained;
+        report::ScoredRows {
+            rows: "test rows".into(),
+            score: "reconstruction error".into(),
+            unit: "scaled units²".into(),
+            scores: trained.test_scores.clone(),
+            labels: trained.test_labels.clone(),
+            threshold: trained.calibration.threshold,
+        }
+    }
+
+    fn page(&self) -> Report {
+        let Self { dataset, source, trained, .. } = self;
+        let quality = self.quality();
+        let labels = trained.test_labels.as_deref();
+        let count =
+            |rows: &[usize]| dataset.labels.as_ref().map(|labels| rows.iter().filter(|&&row| labels[row]).count());
+        let holdout = trained.calibration_set == CalibrationSet::Holdout;
+        Report {
+            title: format!("edgevae: {}", source.name()),
+            tool_version: crate::export::TOOL.into(),
+            dataset: report::DatasetSummary {
+                source: source.description(),
+                rows: dataset.rows(),
+                features: dataset.names.len(),
+                anomalies: dataset.anomalies(),
+                train_rows: trained.fitted_rows.len(),
+                train_anomalies: count(&trained.fitted_rows),
+                calibration_rows: if holdout { trained.calibration.rows } else { 0 },
+                test_rows: trained.test_rows.len(),
+                test_anomalies: count(&trained.test_rows),
+                dropped_rows: source.dropped_rows() as usize,
+                constant_columns: trained.scaler.constant.iter().map(|&column| dataset.names[column].clone()).collect(),
+            },
+            options: self.option_table(),
+            history: trained.fit.history.clone(),
+            scored: self.scored(),
+            calibration: report::CalibrationNote {
+                statement: trained.calibration.statement(calibration_rows(trained.calibration_set)),
+                warning: trained.calibration.warning(),
+            },
+            roc: labels.map_or_else(Vec::new, |labels| metrics::roc_curve(&trained.test_scores, labels)),
+            precision_recall: labels
+                .map_or_else(Vec::new, |labels| metrics::precision_recall_curve(&trained.test_scores, labels)),
+            metrics: quality,
+            worst_rows: self.worst_rows(),
+            feature_names: dataset.names.clone(),
+            latents: report::LatentSummary {
+                kl: trained.fit.kl_per_latent.clone(),
+                active: trained.fit.active_latents(),
+                active_above: ACTIVE_KL,
+            },
+            parity: self.parity_statement(),
+            reproduce: source.reproduce(self.dir),
+            files: FILES.iter().map(|&(name, what)| (name.into(), what.into())).collect(),
+        }
+    }
+
+    /// The options of the run as the page lists them.
+    fn option_table(&self) -> Vec<(String, String)> {
+        let Self { options, dataset, trained, .. } = self;
+        let model = trained.model.model().expect("training has loaded this model");
+        let widths = options.hidden.iter().map(usize::to_string).collect::<Vec<_>>();
+        let back = widths.iter().rev().cloned().collect::<Vec<_>>();
+        let inputs = dataset.names.len();
+        let beta = match options.beta_schedule {
+            Schedule::Constant => format!("{}, constant", options.beta),
+            Schedule::Linear => format!("0 to {} over {} epochs, linear", options.beta, options.beta_warmup),
+            Schedule::Cyclical => format!("0 to {}, cyclical", options.beta),
+        };
+        let stopped = match (options.patience, trained.fit.stopped) {
+            (Some(patience), Some(_)) => {
+                format!("after {patience} epochs without a better objective; epoch {} kept", trained.fit.best_epoch)
+            }
+            (Some(patience), None) => format!("patience {patience}, not used; epoch {} kept", trained.fit.best_epoch),
+            (None, _) => "off".into(),
+        };
+        let rows = [
+            (
+                "network",
+                format!(
+                    "{inputs} - {} - {} - {} - {inputs}, ReLU",
+                    widths.join(" - "),
+                    options.latent,
+                    back.join(" - ")
+                ),
+            ),
+            ("parameters", model.parameters().to_string()),
+            ("multiply-adds per score", model.multiply_adds().to_string()),
+            ("model file", format!("{} bytes", trained.model.bytes().len())),
+            ("objective", "half the squared error summed over features + beta x KL summed over latents".into()),
+            ("beta", beta),
+            ("epochs", format!("{} of {}", trained.fit.history.len(), options.epochs)),
+            ("batch size", options.batch_size.to_string()),
+            ("optimizer", format!("Adam, learning rate {}", options.lr)),
+            ("early stopping", stopped),
+            (
+                "fitted rows",
+                if options.train_on == TrainOn::Normal { "labelled normal" } else { "all of the training split" }
+                    .into(),
+            ),
+            ("seed", options.seed.to_string()),
+            ("fit", format!("{:.2} s", trained.fit_seconds)),
+        ];
+        rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn parity_statement(&self) -> String {
+        let (relative, rows) = self.trained.parity;
+        format!(
+            "model.evae was reloaded and scored by edgevae-core on {rows} rows; the largest difference from the dfdx network is \
+             {relative:.1e} of the score or the threshold, whichever is larger (limit {PARITY_LIMIT:.0e})"
+        )
+    }
+
+    /// The test rows with the highest scores and the squared error of each of their features.
+    fn worst_rows(&self) -> Vec<report::WorstRow> {
+        let Self { dataset, source, trained, .. } = self;
+        let mut order: Vec<usize> = (0..trained.test_scores.len()).collect();
+        order.sort_by(|&a, &b| trained.test_scores[b].total_cmp(&trained.test_scores[a]));
+        order.truncate(WORST_ROWS);
+        let model = trained.model.model().expect("training has loaded this model");
+        let mut scratch = vec![0.0; model.scratch_len()];
+        let mut detector = SliceDetector::new(&model, &mut scratch).expect("the scratch has the length asked for");
+        let rows = order.into_iter().map(|at| {
+            let row = trained.test_rows[at];
+            let sample = dataset.features.row(row).to_vec();
+            detector.score(&sample).expect("training has scored this row");
+            report::WorstRow {
+                row: source.row_number(row) as usize,
+                score: trained.test_scores[at],
+                label: trained.test_labels.as_ref().map(|labels| labels[at]),
+                squared_errors: detector.explain().to_vec(),
+            }
+        });
+        rows.collect()
+    }
+}

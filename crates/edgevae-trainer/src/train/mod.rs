@@ -1,0 +1,202 @@
+//! The whole path in memory: split, scale, fit, calibrate, export, reload, compare, evaluate.
+
+mod parity;
+mod rows;
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use edgevae_core::LoadError;
+use edgevae_core::format::{CalibrationSet, Missing};
+use ndarray::Axis;
+
+use crate::data::Dataset;
+use crate::export::Export;
+use crate::fit::{self, EpochRecord, Fit, FitError, FitOptions};
+use crate::metrics::Confusion;
+use crate::model_file::ModelFile;
+use crate::options::Options;
+use crate::scaler::{Scaler, ScalerError};
+use crate::scoring::{self, RowError};
+use crate::threshold::{self, Calibration, ThresholdError};
+use crate::vae::Shape;
+
+pub use parity::PARITY_LIMIT;
+use rows::Rows;
+
+/// Why a training run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// `--train-on normal` without labels.
+    #[error("--train-on normal needs labels; name the label column with --label, or leave --train-on at all")]
+    NoLabels,
+    /// `--calibrate-on test` without normal rows in the test split.
+    #[error("--calibrate-on test needs rows labelled normal in the test split; {0}")]
+    NoTestNormals(&'static str),
+    /// Too few rows are left for the fit.
+    #[error(
+        "{left} of {rows} rows are left for the fit, {why}; expected at least 2: give more rows or smaller fractions"
+    )]
+    TooFewRows {
+        /// Rows of the data set.
+        rows: usize,
+        /// Rows left for the fit.
+        left: usize,
+        /// What took the others away.
+        why: String,
+    },
+    /// The model format counts features in 16 bits.
+    #[error("{0} features; expected at most 65535: choose some with --features or --ignore")]
+    TooManyFeatures(usize),
+    /// A column without a value.
+    #[error("column `{0}` has no value in any training row; leave it out with --ignore {0}")]
+    EmptyColumn(String),
+    /// The fit failed.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// A row has no score.
+    #[error(transparent)]
+    Score(#[from] RowError),
+    /// The threshold cannot be calibrated.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
+    /// The core refuses the file that was just exported.
+    #[error("the exported model does not load: {0}; please report this")]
+    Load(#[from] LoadError),
+    /// The exported model does not compute what was trained.
+    #[error(
+        "the exported model scores data row {row} as {core}, the network that was trained as {dfdx}: relative difference \
+         {relative:.1e}, expected at most {PARITY_LIMIT:.0e}; please report this"
+    )]
+    Parity {
+        /// Data row, counted from 1.
+        row: usize,
+        /// Score by the core.
+        core: f32,
+        /// Score by dfdx.
+        dfdx: f32,
+        /// Their relative difference.
+        relative: f64,
+    },
+}
+
+/// A training run's result.
+pub struct Trained {
+    /// The calibrated model file, reloaded and compared.
+    pub model: ModelFile,
+    /// The fit: network, history, KL of each latent.
+    pub fit: Fit,
+    /// Statistics of the rows that were fitted.
+    pub scaler: Scaler,
+    /// The threshold and what it implies.
+    pub calibration: Calibration,
+    /// The rows it was taken from.
+    pub calibration_set: CalibrationSet,
+    /// Rows of the data set that were fitted (without validation and calibration shares).
+    pub fitted_rows: Vec<usize>,
+    /// Rows of the data set kept for evaluation.
+    pub test_rows: Vec<usize>,
+    /// Scores of `test_rows` by the core.
+    pub test_scores: Vec<f32>,
+    /// Labels of `test_rows`.
+    pub test_labels: Option<Vec<bool>>,
+    /// Verdicts against labels at the threshold.
+    pub confusion: Option<Confusion>,
+    /// Largest relative difference between core and dfdx, and the number of rows compared.
+    pub parity: (f64, usize),
+    /// Seconds of the fit alone.
+    pub fit_seconds: f64,
+    /// Things that the user should know about this run.
+    pub warnings: Vec<String>,
+}
+
+/// Trains, calibrates, exports, reloads and evaluates a model.
+///
+/// # Errors
+/// [`TrainError`]; options are expected to be valid ([`Options::validate`]).
+pub fn train(
+    dataset: &Dataset,
+    missing: Missing,
+    options: &Options,
+    on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    if dataset.names.len() > usize::from(u16::MAX) {
+        return Err(TrainError::TooManyFeatures(dataset.names.len()));
+    }
+    let mut warnings = Vec::new();
+    let rows = Rows::choose(dataset, options, &mut warnings)?;
+    let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
+    let fit_raw = raw(&rows.fit);
+    let scaler = Scaler::fit(fit_raw.view())
+        .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
+    rows::warn_about_columns(dataset, &scaler, &mut warnings);
+
+    let fit_options = FitOptions {
+        shape: Shape { inputs: dataset.names.len(), hidden: options.hidden.clone(), latent: options.latent },
+        epochs: options.epochs,
+        batch_size: options.batch_size,
+        learning_rate: options.lr,
+        beta: options.beta,
+        schedule: options.schedule(),
+        patience: options.patience,
+        seed: options.seed,
+        threads: options.threads,
+    };
+    let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
+    let start = Instant::now();
+    let scaled = scaler.transform(fit_raw.view());
+    let fit = fit::fit(scaled.view(), validation.as_ref().map(|rows| rows.view()), &fit_options, on_epoch)?;
+    let fit_seconds = start.elapsed().as_secs_f64();
+
+    let (encoder, decoder) = (fit.vae.encoder_layers(), fit.vae.decoder_layers());
+    let export = Export {
+        names: &dataset.names,
+        scaler: &scaler,
+        missing,
+        encoder: &encoder,
+        decoder: &decoder,
+        seed: options.seed,
+    };
+    // Scores do not depend on the threshold, so a first file without one gives the scores that calibrate the second.
+    let uncalibrated = export.model_file(&threshold::at_threshold(&[], f32::MAX)?, CalibrationSet::ByHand);
+    let scores = |indices: &[usize]| scoring::score_rows(&uncalibrated, raw(indices).view(), indices);
+    let test_scores = scores(&rows.test)?;
+    let test_labels =
+        dataset.labels.as_ref().map(|labels| rows.test.iter().map(|&row| labels[row]).collect::<Vec<_>>());
+    let normal_test_scores: Vec<f32> = match &test_labels {
+        Some(labels) => test_scores.iter().zip(labels).filter(|(_, label)| !**label).map(|(score, _)| *score).collect(),
+        None => Vec::new(),
+    };
+    let (set, calibration_scores) = match rows.calibration_set(options, normal_test_scores.len())? {
+        CalibrationSet::TestNormals => (CalibrationSet::TestNormals, normal_test_scores),
+        CalibrationSet::Holdout => (CalibrationSet::Holdout, scores(&rows.holdout)?),
+        _ => (CalibrationSet::TrainingRows, scores(&rows.fit)?),
+    };
+    if set == CalibrationSet::TrainingRows {
+        warnings.push(rows::CALIBRATED_ON_TRAINING_ROWS.into());
+    }
+    let calibration = threshold::calibrate(&calibration_scores, options.quantile)?;
+    warnings.extend(calibration.warning());
+    let model = export.model_file(&calibration, set);
+
+    // Without a test split the fitted rows serve: the comparison is about arithmetic, not about quality.
+    let compared = if rows.test.is_empty() { &rows.fit[..rows.fit.len().min(10_000)] } else { &rows.test[..] };
+    let parity = parity::compare(&model, &fit.vae, &scaler, raw(compared).view(), compared)?;
+    let parity = (parity, compared.len());
+    let confusion = test_labels.as_ref().map(|labels| Confusion::at(&test_scores, labels, calibration.threshold));
+    Ok(Trained {
+        model,
+        fit,
+        scaler,
+        calibration,
+        calibration_set: set,
+        fitted_rows: rows.fit,
+        test_rows: rows.test,
+        test_scores,
+        test_labels,
+        confusion,
+        parity,
+        fit_seconds,
+        warnings,
+    })
+}

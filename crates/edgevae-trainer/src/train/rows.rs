@@ -1,0 +1,183 @@
+//! Which rows are fitted, which calibrate and which only evaluate.
+
+use edgevae_core::format::CalibrationSet;
+
+use super::TrainError;
+use crate::data::{Dataset, split};
+use crate::options::{CalibrateOn, Options, TrainOn};
+use crate::scaler::Scaler;
+
+pub(super) const CALIBRATED_ON_TRAINING_ROWS: &str = "no row could be kept out for calibration: the threshold comes from the training rows, whose scores are lower than \
+     those of new rows; expect more false alarms than stated";
+
+/// Row indices of a data set by their use; no row is in two of them.
+pub(super) struct Rows {
+    pub fit: Vec<usize>,
+    pub validation: Vec<usize>,
+    /// Calibration rows out of the training rows; empty when the test split calibrates.
+    pub holdout: Vec<usize>,
+    pub test: Vec<usize>,
+}
+
+impl Rows {
+    /// Divides the rows as the options say.
+    ///
+    /// # Errors
+    /// [`TrainError::NoLabels`], [`TrainError::TooFewRows`].
+    pub fn choose(dataset: &Dataset, options: &Options, warnings: &mut Vec<String>) -> Result<Self, TrainError> {
+        let rows = dataset.features.nrows();
+        let labels = dataset.labels.as_deref();
+        let is_normal = |row: &usize| labels.is_none_or(|labels| !labels[*row]);
+        if let Some(labels) = labels {
+            let anomalies = labels.iter().filter(|label| **label).count();
+            if anomalies == 0 || anomalies == rows {
+                let class = if anomalies == 0 { "normal" } else { "an anomaly" };
+                warnings.push(format!("every row is labelled {class}: label metrics cannot be computed and are null"));
+            }
+        }
+        let split = split::stratified(labels, rows, options.test_fraction, options.seed);
+        let (mut fit, test) = (split.train, split.test);
+        let mut why = format!("{} are for the test", test.len());
+        if options.train_on == TrainOn::Normal {
+            let all = if labels.is_some() { fit.len() } else { return Err(TrainError::NoLabels) };
+            fit.retain(is_normal);
+            why += &format!(", {} labelled anomaly are left out", all - fit.len());
+        }
+        let mut holdout = Vec::new();
+        let test_calibrates = labels.is_some() && test.iter().any(is_normal);
+        if options.calibrate_on.unwrap_or(if test_calibrates { CalibrateOn::Test } else { CalibrateOn::Holdout })
+            == CalibrateOn::Holdout
+        {
+            (fit, holdout) = split::holdout(&fit, options.calibration_fraction, options.seed);
+            why += &format!(", {} for calibration", holdout.len());
+            // An anomaly in the holdout would raise the threshold; one in the fit is what `--train-on all` accepts.
+            if holdout.iter().any(is_normal) {
+                holdout.retain(is_normal);
+            }
+        }
+        let mut validation = Vec::new();
+        if options.patience.is_some() {
+            (fit, validation) = split::holdout(&fit, options.validation_fraction, options.seed.wrapping_add(1));
+            why += &format!(", {} for early stopping", validation.len());
+        }
+        if fit.len() < 2 {
+            return Err(TrainError::TooFewRows { rows, left: fit.len(), why });
+        }
+        if fit.len() < options.batch_size {
+            warnings.push(format!(
+                "{} rows to fit are fewer than a batch of {}: each epoch is one step",
+                fit.len(),
+                options.batch_size
+            ));
+        }
+        Ok(Self { fit, validation, holdout, test })
+    }
+
+    /// Where the threshold comes from.
+    ///
+    /// # Errors
+    /// [`TrainError::NoTestNormals`] when the options insist on a test split without normal rows.
+    pub fn calibration_set(&self, options: &Options, test_normals: usize) -> Result<CalibrationSet, TrainError> {
+        match options.calibrate_on {
+            Some(CalibrateOn::Test) if test_normals == 0 => Err(TrainError::NoTestNormals(if self.test.is_empty() {
+                "there is no test split (--test-fraction)"
+            } else {
+                "use --label, or --calibrate-on holdout"
+            })),
+            Some(CalibrateOn::Test) => Ok(CalibrationSet::TestNormals),
+            _ if !self.holdout.is_empty() => Ok(CalibrationSet::Holdout),
+            None if test_normals > 0 => Ok(CalibrationSet::TestNormals),
+            _ => Ok(CalibrationSet::TrainingRows),
+        }
+    }
+}
+
+/// Says what the fitted rows tell about the columns.
+pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, warnings: &mut Vec<String>) {
+    if !scaler.constant.is_empty() {
+        let names: Vec<&str> = scaler.constant.iter().take(5).map(|&column| dataset.names[column].as_str()).collect();
+        let more = scaler.constant.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        warnings.push(format!(
+            "{} of {} columns are constant in the training rows and kept with scale 1: {}{more}",
+            scaler.constant.len(),
+            dataset.names.len(),
+            names.join(", "),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic::Synthetic;
+    use std::collections::BTreeSet;
+
+    fn reference(rows: usize) -> Dataset {
+        Synthetic { rows, ..Synthetic::default() }.generate().unwrap()
+    }
+
+    fn choose(dataset: &Dataset, options: &Options) -> (Rows, CalibrationSet) {
+        let rows = Rows::choose(dataset, options, &mut Vec::new()).unwrap();
+        let normals = dataset.labels.as_ref().map_or(0, |labels| rows.test.iter().filter(|&&row| !labels[row]).count());
+        let set = rows.calibration_set(options, normals).unwrap();
+        (rows, set)
+    }
+
+    #[test]
+    fn labelled_data_are_calibrated_on_the_normal_test_rows() {
+        let (rows, set) = choose(&reference(1000), &Options::default());
+        assert_eq!(
+            (rows.fit.len(), rows.holdout.len(), rows.test.len(), set),
+            (800, 0, 200, CalibrationSet::TestNormals)
+        );
+    }
+
+    #[test]
+    fn unlabelled_data_are_calibrated_on_rows_kept_out_of_the_fit() {
+        let dataset = Dataset { labels: None, ..reference(1000) };
+        let (rows, set) = choose(&dataset, &Options { patience: Some(3), ..Options::default() });
+        assert_eq!((rows.fit.len(), rows.validation.len(), rows.holdout.len()), (576, 64, 160));
+        assert_eq!(set, CalibrationSet::Holdout);
+        let all: BTreeSet<usize> =
+            [&rows.fit, &rows.validation, &rows.holdout, &rows.test].into_iter().flatten().copied().collect();
+        assert_eq!(all.len(), 1000, "every row is used, and once");
+    }
+
+    #[test]
+    fn a_holdout_leaves_known_anomalies_out_of_the_calibration() {
+        let dataset = reference(1000);
+        let labels = dataset.labels.clone().unwrap();
+        let options = Options { calibrate_on: Some(CalibrateOn::Holdout), ..Options::default() };
+        let (rows, set) = choose(&dataset, &options);
+        assert_eq!(set, CalibrationSet::Holdout);
+        assert!(rows.holdout.iter().all(|&row| !labels[row]));
+        assert!(rows.fit.iter().any(|&row| labels[row]), "--train-on all keeps anomalies in the fit");
+    }
+
+    #[test]
+    fn train_on_normal_fits_no_row_labelled_anomaly() {
+        let dataset = reference(1000);
+        let labels = dataset.labels.clone().unwrap();
+        let options = Options { train_on: TrainOn::Normal, ..Options::default() };
+        assert!(choose(&dataset, &options).0.fit.iter().all(|&row| !labels[row]));
+        let unlabelled = Dataset { labels: None, ..dataset };
+        assert!(matches!(Rows::choose(&unlabelled, &options, &mut Vec::new()), Err(TrainError::NoLabels)));
+    }
+
+    #[test]
+    fn one_class_and_too_few_rows_are_said() {
+        let mut dataset = reference(50);
+        dataset.labels = Some(vec![true; 50]);
+        let mut warnings = Vec::new();
+        let rows = Rows::choose(&dataset, &Options::default(), &mut warnings).unwrap();
+        assert_eq!(rows.calibration_set(&Options::default(), 0).unwrap(), CalibrationSet::Holdout);
+        assert!(warnings[0].contains("labelled an anomaly"), "{warnings:?}");
+        assert!(warnings[1].contains("fewer than a batch"), "{warnings:?}");
+        let options = Options { train_on: TrainOn::Normal, ..Options::default() };
+        assert!(matches!(
+            Rows::choose(&dataset, &options, &mut Vec::new()),
+            Err(TrainError::TooFewRows { rows: 50, left: 0, .. })
+        ));
+    }
+}
