@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::csv::Missing;
-use crate::options::{CalibrateOn, Options, Schedule, Score, TrainOn};
+use crate::options::{CalibrateOn, Likelihood, Options, Schedule, Score, TrainOn};
 
 /// Why a config file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,9 @@ config! {
     /// Epochs of beta's linear rise [default: 30]
     #[arg(long, value_name = "EPOCHS")]
     beta_warmup: usize,
+    /// Likelihood of a row given its latent [default: mse]
+    #[arg(long)]
+    likelihood: Likelihood,
     /// Rows to fit: all, or those labelled normal [default: all]
     #[arg(long)]
     train_on: TrainOn,
@@ -148,6 +151,7 @@ impl Config {
             beta: self.beta.unwrap_or(default.beta),
             beta_schedule: self.beta_schedule.unwrap_or(default.beta_schedule),
             beta_warmup: self.beta_warmup.unwrap_or(default.beta_warmup),
+            likelihood: self.likelihood.unwrap_or(default.likelihood),
             train_on: self.train_on.unwrap_or(default.train_on),
             test_fraction: self.test_fraction.unwrap_or(default.test_fraction),
             quantile: self.quantile.unwrap_or(default.quantile),
@@ -172,6 +176,7 @@ impl Config {
             beta,
             beta_schedule,
             beta_warmup,
+            likelihood,
             train_on,
             test_fraction,
             quantile,
@@ -193,6 +198,7 @@ impl Config {
             beta: Some(beta),
             beta_schedule: Some(beta_schedule),
             beta_warmup: Some(beta_warmup),
+            likelihood: Some(likelihood),
             train_on: Some(train_on),
             test_fraction: Some(test_fraction),
             quantile: Some(quantile),

@@ -9,6 +9,7 @@ pub mod data;
 pub mod export;
 pub mod fit;
 pub mod inspect;
+pub mod likelihood;
 pub mod loss;
 pub mod metrics;
 pub mod model_file;

@@ -1,4 +1,4 @@
-//! The terms of the objective as dfdx operations: the negative ELBO of a Gaussian of unit variance, beta-weighted.
+//! The terms of the objective as dfdx operations: the negative ELBO, beta-weighted.
 //!
 //! Each function takes the tape out of its first argument. A tensor that enters a second term needs a tape of its own
 //! there (`retaped::<OwnedTape<_, _>>()`): without one dfdx computes the value and silently drops the gradient.
@@ -24,6 +24,28 @@ pub(crate) const LOGVAR_LIMIT: f32 = 10.0;
 pub(crate) fn reconstruction_loss<T: Tape<f32, Cpu>>(x_hat: Matrix<T>, x: Matrix) -> Tensor<Rank0, f32, Cpu, T> {
     let batch = x.shape().0 as f32;
     (x_hat - x).square().sum() * (0.5 / batch)
+}
+
+/// Negative log-likelihood of a Gaussian with a variance of its own for each element, summed over features, averaged
+/// over the batch, less its constant.
+///
+/// Computes `mean_b(0.5 * Σ_i (logvar_i + (x_hat_i - x_i)² * exp(-logvar_i)))`; at `logvar = 0` it is
+/// [`reconstruction_loss`].
+///
+/// # Shapes
+/// - `x_hat`, `logvar`, `x`: `[BATCH, IN]`, scaled; `logvar` is `ln σ²`, already clamped
+/// - returns: scalar
+///
+/// # Source
+/// Kingma & Welling 2013 (arXiv:1312.6114), appendix C.2.
+pub(crate) fn gaussian_loss<T: Tape<f32, Cpu>>(
+    x_hat: Matrix<T>,
+    logvar: Matrix<T>,
+    x: Matrix,
+) -> Tensor<Rank0, f32, Cpu, T> {
+    let batch = x.shape().0 as f32;
+    let precision = logvar.retaped::<T>().negate().exp();
+    ((x_hat - x).square() * precision + logvar).sum() * (0.5 / batch)
 }
 
 /// KL divergence from the approximate posterior to the prior N(0, I), in nats.
@@ -156,6 +178,30 @@ mod tests {
         assert_gradients(&inputs, &gradients, |at| {
             at[0].iter().zip(LOGVAR).map(|(a, b)| 0.5 * (a - f64::from(b)).powi(2)).sum::<f64>() / 2.0
         });
+    }
+
+    #[test]
+    fn gaussian_loss_at_unit_variance_is_the_reconstruction_loss() {
+        let (x_hat, x) = (matrix(2, &MU), matrix(2, &LOGVAR));
+        let expected = reconstruction_loss(x_hat.clone(), x.clone()).array();
+        assert_eq!(gaussian_loss(x_hat, matrix(2, &[0.0; 6]), x).array(), expected);
+    }
+
+    #[test]
+    fn gaussian_loss_matches_float64_in_value_and_gradient() {
+        const X: [f32; 6] = [0.5, -1.0, 2.0, 0.0, 1.5, -0.7];
+        let inputs = [matrix(2, &MU), matrix(2, &LOGVAR)];
+        let (value, gradients) = differentiate(&inputs, |mut m| {
+            let logvar = m.remove(1);
+            gaussian_loss(m.remove(0), logvar, matrix(2, &X))
+        });
+        let in_f64 = |at: &[Vec<f64>]| {
+            let terms = at[0].iter().zip(&at[1]).zip(X).map(|((m, l), x)| l + (m - f64::from(x)).powi(2) * (-l).exp());
+            0.5 * terms.sum::<f64>() / 2.0
+        };
+        let expected = in_f64(&[MU.map(f64::from).to_vec(), LOGVAR.map(f64::from).to_vec()]);
+        assert!((f64::from(value) - expected).abs() < 1e-6, "{value} {expected}");
+        assert_gradients(&inputs, &gradients, in_f64);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::beta::BetaSchedule;
+pub use crate::likelihood::Likelihood;
 
 /// Which training rows the network is fitted on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -66,6 +67,8 @@ pub struct Options {
     pub beta_schedule: Schedule,
     /// Epochs of the linear rise.
     pub beta_warmup: usize,
+    /// What the decoder says about a row.
+    pub likelihood: Likelihood,
     /// Which rows are fitted.
     pub train_on: TrainOn,
     /// Share of the rows that only evaluation sees.
@@ -99,6 +102,7 @@ impl Default for Options {
             beta: 1.0,
             beta_schedule: Schedule::Linear,
             beta_warmup: 30,
+            likelihood: Likelihood::Mse,
             train_on: TrainOn::All,
             test_fraction: 0.2,
             quantile: 0.95,

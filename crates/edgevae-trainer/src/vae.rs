@@ -6,12 +6,16 @@ use rand::{Rng, RngCore};
 use std::ops::Range;
 use thiserror::Error;
 
+use crate::likelihood::{LOGVAR_BOUNDS, Likelihood};
 use crate::loss::{LOGVAR_LIMIT, Matrix};
 
 /// Rows that [`Vae::encode`] and [`Vae::reconstruct`] hold at once: bounds their memory whatever the number of rows.
 const BLOCK_ROWS: usize = 4096;
 
 /// The sizes of a network: encoder IN -> hidden -> (mu, logvar), decoder LATENT -> hidden reversed -> IN, ReLU between.
+///
+/// The likelihood is part of it: [`Likelihood::Gaussian`] doubles the decoder's outputs, and
+/// [`Likelihood::GaussianPerFeature`] adds `[IN]` parameters after the last layer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Shape {
     /// Number of features, IN.
@@ -20,6 +24,8 @@ pub struct Shape {
     pub hidden: Vec<usize>,
     /// Number of latents, LATENT.
     pub latent: usize,
+    /// What the decoder says about a row.
+    pub likelihood: Likelihood,
 }
 
 /// A [`Shape`] with no layer or a layer without units.
@@ -37,9 +43,15 @@ impl Shape {
         if sound { Ok(()) } else { Err(ShapeError(self.clone())) }
     }
 
-    /// The number of trainable weights and biases.
+    /// The number of trainable parameters: weights, biases and learned log variances.
     pub fn parameters(&self) -> usize {
-        self.layers().iter().map(Linear::parameters).sum()
+        self.feature_logvar().end
+    }
+
+    /// Where the log variance of each feature stands in the parameter vector; empty where it is not learned there.
+    pub(crate) fn feature_logvar(&self) -> Range<usize> {
+        let start = self.layers().iter().map(Linear::parameters).sum();
+        start..start + if self.likelihood == Likelihood::GaussianPerFeature { self.inputs } else { 0 }
     }
 
     /// All layers in the order of the forward pass, mu and logvar as one layer of 2 LATENT outputs.
@@ -49,7 +61,7 @@ impl Shape {
         encoder.push(2 * self.latent);
         let mut decoder = vec![self.latent];
         decoder.extend(self.hidden.iter().rev());
-        decoder.push(self.inputs);
+        decoder.push(self.likelihood.decoder_outputs(self.inputs));
 
         let mut layers = Vec::new();
         let mut start = 0;
@@ -110,6 +122,15 @@ pub struct DenseLayer {
     pub bias: Vec<f32>,
 }
 
+impl DenseLayer {
+    /// Keeps the first `outputs` of them.
+    fn truncate(&mut self, outputs: usize) {
+        self.outputs = outputs;
+        self.weight.truncate(outputs * self.inputs);
+        self.bias.truncate(outputs);
+    }
+}
+
 /// A variational autoencoder whose forward pass is dfdx's own: the reference for the fused training step and for the
 /// exported model.
 #[derive(Clone, Debug)]
@@ -119,7 +140,8 @@ pub struct Vae {
     parameters: Tensor<(usize,), f32, Cpu>,
 }
 
-/// Initial weights and biases: uniform in `±1/sqrt(IN)` of each layer, as PyTorch's `Linear` draws them.
+/// Initial weights and biases: uniform in `±1/sqrt(IN)` of each layer, as PyTorch's `Linear` draws them. Log variances
+/// of features start at 0.
 ///
 /// # Source
 /// He et al. 2015 (arXiv:1502.01852) with gain `sqrt(1/3)`; the PyTorch default since 0.4.
@@ -129,6 +151,7 @@ pub(crate) fn initial_parameters(shape: &Shape, rng: &mut impl RngCore) -> Vec<f
         let bound = (layer.inputs as f64).sqrt().recip() as f32;
         parameters.extend((0..layer.parameters()).map(|_| rng.gen_range(-bound..=bound)));
     }
+    parameters.resize(shape.parameters(), 0.0);
     parameters
 }
 
@@ -150,17 +173,33 @@ impl Vae {
         let (encoder, _) = self.layers.split_at(self.shape.encoder_depth());
         let mut layers: Vec<DenseLayer> = encoder.iter().map(|layer| self.export(layer)).collect();
         if let Some(heads) = layers.last_mut() {
-            heads.outputs = self.shape.latent;
-            heads.weight.truncate(heads.outputs * heads.inputs);
-            heads.bias.truncate(heads.outputs);
+            heads.truncate(self.shape.latent);
         }
         layers
     }
 
-    /// The decoder: hidden layers with ReLU, then the reconstruction without.
+    /// The decoder: hidden layers with ReLU, then without it the reconstruction, followed for [`Likelihood::Gaussian`] by
+    /// the log variances (2 IN outputs), not clamped.
     pub fn decoder_layers(&self) -> Vec<DenseLayer> {
         let (_, decoder) = self.layers.split_at(self.shape.encoder_depth());
         decoder.iter().map(|layer| self.export(layer)).collect()
+    }
+
+    /// The decoder without its log variances: all that a score of squared errors needs.
+    pub fn reconstruction_layers(&self) -> Vec<DenseLayer> {
+        let mut layers = self.decoder_layers();
+        if let Some(output) = layers.last_mut() {
+            output.truncate(self.shape.inputs);
+        }
+        layers
+    }
+
+    /// The learned log variance of each feature, `[IN]`, within [`LOGVAR_BOUNDS`]; `None` but for
+    /// [`Likelihood::GaussianPerFeature`].
+    pub fn feature_logvar(&self) -> Option<Vec<f32>> {
+        let range = self.shape.feature_logvar();
+        let clamp = |&v: &f32| v.clamp(LOGVAR_BOUNDS.0, LOGVAR_BOUNDS.1);
+        (!range.is_empty()).then(|| self.parameters.as_vec()[range].iter().map(clamp).collect())
     }
 
     fn export(&self, layer: &Linear) -> DenseLayer {
@@ -205,14 +244,32 @@ impl Vae {
     /// # Panics
     /// When `x` has not IN columns.
     pub fn reconstruct(&self, x: ArrayView2<f32>) -> Array2<f32> {
+        self.reconstruct_with_logvar(x).0
+    }
+
+    /// The mean and the log variance that the decoder gives each feature of each row at `z = mu`: `(x_hat, logvar)`,
+    /// `logvar` within [`LOGVAR_BOUNDS`], 0 for [`Likelihood::Mse`].
+    ///
+    /// # Shapes
+    /// - `x`: `[ROWS, IN]`, scaled
+    /// - returns: `[ROWS, IN]` twice, scaled
+    ///
+    /// # Panics
+    /// When `x` has not IN columns.
+    pub fn reconstruct_with_logvar(&self, x: ArrayView2<f32>) -> (Array2<f32>, Array2<f32>) {
         let mut x_hat = Array2::zeros(x.raw_dim());
+        let mut logvar = Array2::zeros(x.raw_dim());
         for (block, rows) in x.axis_chunks_iter(ndarray::Axis(0), BLOCK_ROWS).enumerate() {
             let start = block * BLOCK_ROWS;
+            let to = s![start..start + rows.nrows(), ..];
             let (mu, _) = self.encode_taped(self.matrix(rows));
-            let values = self.decode_taped(mu).as_vec();
-            x_hat.slice_mut(s![start..start + rows.nrows(), ..]).iter_mut().zip(values).for_each(|(to, v)| *to = v);
+            let (mean, variance) = self.decode_taped(mu);
+            x_hat.slice_mut(to).iter_mut().zip(mean.as_vec()).for_each(|(to, from)| *to = from);
+            if let Some(variance) = variance {
+                logvar.slice_mut(to).iter_mut().zip(variance.as_vec()).for_each(|(to, from)| *to = from);
+            }
         }
-        x_hat
+        (x_hat, logvar)
     }
 
     /// The flat parameter vector: weights `[OUT][IN]` and bias of one layer after the other.
@@ -236,10 +293,25 @@ impl Vae {
         (heads.slice((.., ..latent)), logvar.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT))
     }
 
-    /// `x_hat` by dfdx operations on the tape `T`.
-    pub(crate) fn decode_taped<T: Tape<f32, Cpu>>(&self, z: Matrix<T>) -> Matrix<T> {
+    /// `x_hat` and, clamped, the log variance where the likelihood has one, by dfdx operations on the tape `T`; both carry
+    /// part of the tape and must be merged again.
+    pub(crate) fn decode_taped<T: Tape<f32, Cpu>>(&self, z: Matrix<T>) -> (Matrix<T>, Option<Matrix<T>>) {
         let (_, decoder) = self.layers.split_at(self.shape.encoder_depth());
-        decoder.iter().fold(z, |z, layer| self.apply(layer, z))
+        let output = decoder.iter().fold(z, |z, layer| self.apply(layer, z));
+        let inputs = self.shape.inputs;
+        let (x_hat, logvar) = match self.shape.likelihood {
+            Likelihood::Mse => return (output, None),
+            Likelihood::Gaussian => {
+                let logvar = output.retaped::<T>().slice((.., inputs..));
+                (output.slice((.., ..inputs)), logvar)
+            }
+            Likelihood::GaussianPerFeature => {
+                let sizes = *output.shape();
+                let logvar = self.parameters.retaped::<T>().slice((self.shape.feature_logvar(),));
+                (output, logvar.broadcast_like::<_, dfdx::shapes::Axis<0>>(&sizes))
+            }
+        };
+        (x_hat, Some(logvar.clamp(LOGVAR_BOUNDS.0, LOGVAR_BOUNDS.1)))
     }
 
     fn apply<T: Tape<f32, Cpu>>(&self, layer: &Linear, x: Matrix<T>) -> Matrix<T> {
@@ -261,7 +333,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     fn shape(inputs: usize, hidden: &[usize], latent: usize) -> Shape {
-        Shape { inputs, hidden: hidden.to_vec(), latent }
+        Shape { inputs, hidden: hidden.to_vec(), latent, likelihood: Likelihood::Mse }
     }
 
     fn random_vae(shape: Shape) -> Vae {
@@ -346,6 +418,40 @@ mod tests {
         let close = |a: &Array2<f32>, b: &Array2<f32>| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(close(&mu, &vae.encode(x.view()).0));
         assert!(close(&x_hat, &vae.reconstruct(x.view())));
+    }
+
+    #[test]
+    fn the_gaussian_decoder_gives_means_first_then_log_variances() {
+        let vae = random_vae(Shape { likelihood: Likelihood::Gaussian, ..shape(5, &[7, 4], 3) });
+        let outputs = |layers: Vec<DenseLayer>| layers.last().map(|l| (l.outputs, l.weight.len(), l.bias.len()));
+        assert_eq!(outputs(vae.decoder_layers()), Some((10, 70, 10)));
+        assert_eq!(outputs(vae.reconstruction_layers()), Some((5, 35, 5)));
+
+        // The same network whose decoder never heard of variances: its reconstruction is the same.
+        let means = vae.reconstruction_layers().pop().unwrap();
+        let x = Array2::from_shape_fn((6, 5), |(i, j)| (i as f32 - 2.0) * 0.3 + j as f32 * 0.1);
+        let mut parameters = vae.parameters().as_vec();
+        let last = *vae.shape().layers().last().unwrap();
+        parameters.truncate(last.start);
+        parameters.extend(means.weight.iter().chain(&means.bias));
+        let plain = Vae::from_parameters(shape(5, &[7, 4], 3), &parameters);
+        let (x_hat, logvar) = vae.reconstruct_with_logvar(x.view());
+        assert!(x_hat.iter().zip(&plain.reconstruct(x.view())).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(logvar.iter().any(|&v| v != 0.0));
+        assert!(plain.reconstruct_with_logvar(x.view()).1.iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn log_variances_of_features_stand_after_the_weights_and_are_clamped() {
+        let shape = Shape { likelihood: Likelihood::GaussianPerFeature, ..shape(3, &[4], 2) };
+        let mut parameters = initial_parameters(&shape, &mut ChaCha8Rng::seed_from_u64(3));
+        let weights = Shape { likelihood: Likelihood::Mse, ..shape.clone() }.parameters();
+        assert_eq!((parameters.len(), &parameters[weights..]), (weights + 3, &[0.0; 3][..]));
+        parameters[weights..].copy_from_slice(&[-99.0, 0.5, 99.0]);
+        let vae = Vae::from_parameters(shape, &parameters);
+        assert_eq!(vae.feature_logvar(), Some(vec![-6.0, 0.5, 10.0]));
+        let (_, logvar) = vae.reconstruct_with_logvar(array![[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]].view());
+        assert_eq!(logvar, array![[-6.0, 0.5, 10.0], [-6.0, 0.5, 10.0]]);
     }
 
     #[test]

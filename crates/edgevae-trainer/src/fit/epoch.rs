@@ -58,7 +58,7 @@ impl Pass<'_> {
     }
 
     /// The terms of the objective for one batch and the gradient of the objective.
-    fn batch(&self, parameters: &[f32], chosen: &[usize], eps: Vec<f32>, beta: f32) -> (Averages, Vec<f32>) {
+    pub fn batch(&self, parameters: &[f32], chosen: &[usize], eps: Vec<f32>, beta: f32) -> (Averages, Vec<f32>) {
         let vae = Vae::from_parameters(self.options.shape.clone(), parameters);
         let x = vae.matrix(self.rows.select(Axis(0), chosen).view());
         let device = vae.parameters().device();
@@ -68,7 +68,10 @@ impl Pass<'_> {
         let (mu, logvar) = vae.encode_taped(x.retaped::<Taped>());
         let kl = loss::kl(mu.retaped::<Taped>(), logvar.retaped::<Taped>());
         let z = loss::reparameterize(mu, logvar, eps);
-        let reconstruction_loss = loss::reconstruction_loss(vae.decode_taped(z), x);
+        let reconstruction_loss = match vae.decode_taped(z) {
+            (x_hat, None) => loss::reconstruction_loss(x_hat, x),
+            (x_hat, Some(logvar)) => loss::gaussian_loss(x_hat, logvar, x),
+        };
 
         let terms = Averages { reconstruction_loss: reconstruction_loss.array().into(), kl: kl.array().into() };
         let gradients = (reconstruction_loss + kl * beta).backward();

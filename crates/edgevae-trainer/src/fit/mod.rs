@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::beta::BetaSchedule;
+use crate::likelihood::negative_log_likelihood;
 use crate::vae::{Shape, Vae};
 use epoch::{Averages, Pass};
 pub use error::FitError;
@@ -53,7 +54,8 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Weight of the KL term in this epoch.
     pub beta: f32,
-    /// Half the squared error summed over features, with sampled `z`.
+    /// Negative log-likelihood less its constant ([`Likelihood`](crate::likelihood::Likelihood)), summed over features,
+    /// with sampled `z`: half the squared error where the variance is 1.
     pub reconstruction_loss: f64,
     /// KL summed over latents, nats.
     pub kl: f64,
@@ -136,9 +138,8 @@ impl FitOptions {
 
 /// Fits a network to the training rows.
 ///
-/// Minimizes `reconstruction_loss + beta * kl`: half the squared error summed over features plus beta times the KL
-/// divergence summed over latents, both averaged over the batch; at beta 1 the negative ELBO of a Gaussian of unit
-/// variance. `on_epoch` sees every epoch as it ends and may end the fit with `ControlFlow::Break`. The same rows and
+/// Minimizes `reconstruction_loss + beta * kl`: the negative log-likelihood summed over features, less its constant,
+/// plus beta times the KL divergence summed over latents, both averaged over the batch; at beta 1 the negative ELBO. `on_epoch` sees every epoch as it ends and may end the fit with `ControlFlow::Break`. The same rows and
 /// options give the same bits, whatever `threads` is.
 ///
 /// # Shapes
@@ -222,11 +223,14 @@ fn kl_per_latent(vae: &Vae, rows: ArrayView2<f32>) -> Vec<f64> {
 
 /// The objective of rows at `z = mu`, without noise, in f64.
 fn objective_at_mu(vae: &Vae, rows: ArrayView2<f32>, beta: f32) -> f64 {
-    let x_hat = vae.reconstruct(rows);
-    let squared: f64 = x_hat.iter().zip(rows).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    let (x_hat, logvar) = vae.reconstruct_with_logvar(rows);
+    let terms = x_hat.iter().zip(rows).zip(&logvar);
+    let loss: f64 = terms.map(|((&x_hat, &x), &logvar)| negative_log_likelihood(x_hat, x, logvar)).sum();
     let kl: f64 = kl_per_latent(vae, rows).iter().sum();
-    0.5 * squared / rows.nrows() as f64 + f64::from(beta) * kl
+    loss / rows.nrows() as f64 + f64::from(beta) * kl
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -55,9 +55,10 @@ impl TrainingState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::likelihood::Likelihood;
 
     fn state() -> TrainingState {
-        TrainingState::new(&Shape { inputs: 2, hidden: vec![3], latent: 1 }, 0)
+        TrainingState::new(&Shape { inputs: 2, hidden: vec![3], latent: 1, likelihood: Likelihood::Mse }, 0)
     }
 
     /// Feeds objectives and returns the epoch at which the fit stops.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::likelihood::Likelihood;
 use ndarray::{Array2, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +28,7 @@ fn mixture(rows: usize, inputs: usize, seed: u64) -> Array2<f32> {
 
 fn options(inputs: usize) -> FitOptions {
     FitOptions {
-        shape: Shape { inputs, hidden: vec![16, 8], latent: 3 },
+        shape: Shape { inputs, hidden: vec![16, 8], latent: 3, likelihood: Likelihood::Mse },
         epochs: 3,
         batch_size: 32,
         learning_rate: 1e-3,
@@ -50,7 +51,7 @@ fn weights(fit: &Fit) -> Vec<u32> {
 #[test]
 fn the_objective_falls_and_latents_stay_active_at_beta_one() {
     let train = mixture(3000, 10, 1);
-    let shape = Shape { inputs: 10, hidden: vec![64, 32], latent: 8 };
+    let shape = Shape { inputs: 10, hidden: vec![64, 32], latent: 8, likelihood: Likelihood::Mse };
     let schedule = BetaSchedule::Linear { warmup: 15 };
     let fit = run(&train, &FitOptions { shape, schedule, epochs: 25, batch_size: 128, ..options(10) });
     let first = &fit.history[0];
@@ -86,7 +87,7 @@ fn records_follow_the_schedule_and_add_up() {
 #[test]
 fn the_same_seed_gives_the_same_bits_with_any_number_of_threads() {
     let train = mixture(300, 40, 4);
-    let shape = Shape { inputs: 40, hidden: vec![128, 128], latent: 5 };
+    let shape = Shape { inputs: 40, hidden: vec![128, 128], latent: 5, likelihood: Likelihood::Mse };
     let options = FitOptions { shape, batch_size: 128, ..options(40) };
     let one = run(&train, &options);
     for threads in [2, 3] {
@@ -125,7 +126,7 @@ fn any_shape_trains_from_one_feature_and_one_row_up() {
         [(1, 1, vec![1], 1), (3, 2, vec![5], 4), (5, 7, vec![9, 3, 6, 2], 1), (70, 33, vec![17, 65], 19)]
     {
         let train = Array2::from_shape_fn((rows, inputs), |(i, j)| ((i * 5 + j * 3) % 7) as f32 * 0.4 - 1.0);
-        let shape = Shape { inputs, hidden, latent };
+        let shape = Shape { inputs, hidden, latent, likelihood: Likelihood::Mse };
         let fit = run(&train, &FitOptions { shape: shape.clone(), ..options(inputs) });
         assert!(fit.history.iter().all(|r| r.objective.is_finite()));
         assert_eq!(fit.vae.reconstruct(train.view()).dim(), (rows, inputs));
@@ -136,7 +137,7 @@ fn any_shape_trains_from_one_feature_and_one_row_up() {
 #[test]
 fn two_thousand_features_train() {
     let train = mixture(40, 2000, 6);
-    let shape = Shape { inputs: 2000, hidden: vec![32], latent: 4 };
+    let shape = Shape { inputs: 2000, hidden: vec![32], latent: 4, likelihood: Likelihood::Mse };
     let fit = run(&train, &FitOptions { shape, epochs: 8, learning_rate: 1e-2, ..options(2000) });
     assert!(fit.history[7].reconstruction_loss < 0.95 * fit.history[0].reconstruction_loss);
 }
@@ -229,8 +230,73 @@ fn refuses_options_and_rows_that_cannot_work() {
     let patience = FitOptions { patience: Some(0), ..base.clone() };
     assert_eq!(refused(Some(train.view()), patience), "patience must be at least 1, found 0");
     assert_eq!(refused(Some(train.slice(s![..0, ..])), base.clone()), "no validation rows, expected at least one");
-    let shape = Shape { inputs: 4, hidden: vec![], latent: 2 };
+    let shape = Shape { inputs: 4, hidden: vec![], latent: 2, likelihood: Likelihood::Mse };
     assert!(refused(None, FitOptions { shape, ..base.clone() }).contains("at least 1"));
     let schedule = BetaSchedule::Cyclical { cycles: 2 };
     assert!(refused(None, FitOptions { schedule, ..base }).contains("cyclical"));
+}
+
+/// Parameters that push some log variances, of latents and of features, beyond both of their bounds.
+fn wild_parameters(shape: &Shape, seed: u64) -> Vec<f32> {
+    let mut parameters = crate::vae::initial_parameters(shape, &mut ChaCha8Rng::seed_from_u64(seed));
+    let layers = shape.layers();
+    let logvar_biases = |layer: &crate::vae::Linear, skip: usize| layer.bias().skip(skip).step_by(3);
+    let mut pushed: Vec<usize> = logvar_biases(&layers[shape.encoder_depth() - 1], shape.latent).collect();
+    pushed.extend(logvar_biases(&layers[layers.len() - 1], shape.inputs));
+    pushed.extend(shape.feature_logvar());
+    for (k, at) in pushed.into_iter().enumerate() {
+        parameters[at] = [12.0, -14.0, 0.7, -1.5][k % 4];
+    }
+    parameters
+}
+
+#[test]
+fn the_gradient_of_each_likelihood_is_that_of_central_differences() {
+    for likelihood in [Likelihood::Mse, Likelihood::Gaussian, Likelihood::GaussianPerFeature] {
+        for (rows, inputs, hidden, latent) in [(1, 1, vec![1], 1), (7, 5, vec![6, 3], 4), (3, 9, vec![4], 2)] {
+            let shape = Shape { inputs, hidden, latent, likelihood };
+            let parameters = wild_parameters(&shape, 5);
+            let x = mixture(rows.max(6), inputs, 12).slice(s![..rows, ..]).to_owned();
+            let eps: Vec<f32> = (0..rows * latent).map(|k| ((k * 7) % 11) as f32 * 0.3 - 1.5).collect();
+            let exact: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
+            let options = FitOptions { shape, ..options(inputs) };
+            let pass = Pass { rows: x.view(), options: &options };
+            let chosen: Vec<usize> = (0..rows).collect();
+
+            let (terms, gradient) = pass.batch(&parameters, &chosen, eps.clone(), 0.7);
+            let (loss, kl) = reference::terms(&options.shape, &exact, x.view(), &eps);
+            let close = |found: f64, expected: f64| (found - expected).abs() <= 2e-5 * (1.0 + expected.abs());
+            assert!(close(terms.reconstruction_loss, loss), "{likelihood:?} {} {loss}", terms.reconstruction_loss);
+            assert!(close(terms.kl, kl), "{likelihood:?} {} {kl}", terms.kl);
+            let expected = reference::gradient(&options.shape, &exact, x.view(), &eps, 0.7);
+            // Relative to the largest: the wild variances make some gradients thousands of times larger than others.
+            let scale = expected.iter().fold(1.0, |largest: f64, v| largest.max(v.abs()));
+            for (k, (found, expected)) in gradient.iter().zip(expected).enumerate() {
+                let difference = (f64::from(*found) - expected).abs();
+                assert!(difference <= 2e-5 * scale, "{likelihood:?} {k}: {found} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_learned_variance_finds_the_noise_of_each_feature() {
+    // Feature j is noise of standard deviation 0.2, 0.5, 1, 2 that no latent explains at this beta.
+    const DEVIATIONS: [f32; 4] = [0.2, 0.5, 1.0, 2.0];
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let train = Array2::from_shape_fn((2000, 4), |(_, j)| -> f32 {
+        let normal: f32 = StandardNormal.sample(&mut rng);
+        DEVIATIONS[j] * normal
+    });
+    for likelihood in [Likelihood::Gaussian, Likelihood::GaussianPerFeature] {
+        let shape = Shape { inputs: 4, hidden: vec![8], latent: 2, likelihood };
+        let options = FitOptions { epochs: 40, learning_rate: 1e-2, beta: 10.0, shape, ..options(4) };
+        let fit = run(&train, &options);
+        let (_, logvar) = fit.vae.reconstruct_with_logvar(train.view());
+        for (j, deviation) in DEVIATIONS.iter().enumerate() {
+            let found = (0.5 * logvar.column(j).mean().unwrap()).exp();
+            assert!((found / deviation - 1.0).abs() < 0.15, "{likelihood:?} {j}: {found}, expected {deviation}");
+        }
+        assert_eq!(fit.vae.feature_logvar().is_some(), likelihood == Likelihood::GaussianPerFeature);
+    }
 }

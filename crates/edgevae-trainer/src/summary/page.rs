@@ -4,7 +4,7 @@ use super::{FILES, Run};
 use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
 use crate::metrics;
-use crate::options::{Schedule, TrainOn};
+use crate::options::{Likelihood, Schedule, TrainOn};
 use crate::report::{self, Report, ReportError};
 use crate::train::PARITY_LIMIT;
 use edgevae_core::SliceDetector;
@@ -101,6 +101,11 @@ impl Run<'_> {
             Schedule::Linear => format!("0 to {} over {} epochs, linear", options.beta, options.beta_warmup),
             Schedule::Cyclical => format!("0 to {}, cyclical", options.beta),
         };
+        let likelihood = match options.likelihood {
+            Likelihood::Mse => "half the squared error",
+            Likelihood::Gaussian => "negative log-likelihood (variance by the decoder)",
+            Likelihood::GaussianPerFeature => "negative log-likelihood (variance learned for each feature)",
+        };
         let stopped = match (options.patience, trained.fit.stopped) {
             (Some(patience), Some(_)) => {
                 format!("after {patience} epochs without a better objective; epoch {} kept", trained.fit.best_epoch)
@@ -121,7 +126,7 @@ impl Run<'_> {
             ("parameters", model.parameters().to_string()),
             ("multiply-adds per score", model.multiply_adds().to_string()),
             ("model file", format!("{} bytes", trained.model.bytes().len())),
-            ("objective", "half the squared error summed over features + beta x KL summed over latents".into()),
+            ("objective", format!("{likelihood} summed over features + beta x KL summed over latents")),
             ("beta", beta),
             ("epochs", format!("{} of {}", trained.fit.history.len(), options.epochs)),
             ("batch size", options.batch_size.to_string()),

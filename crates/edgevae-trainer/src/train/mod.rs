@@ -132,7 +132,12 @@ pub fn train(
     rows::warn_about_columns(dataset, &scaler, &mut warnings);
 
     let fit_options = FitOptions {
-        shape: Shape { inputs: dataset.names.len(), hidden: options.hidden.clone(), latent: options.latent },
+        shape: Shape {
+            inputs: dataset.names.len(),
+            hidden: options.hidden.clone(),
+            latent: options.latent,
+            likelihood: options.likelihood,
+        },
         epochs: options.epochs,
         batch_size: options.batch_size,
         learning_rate: options.lr,
@@ -148,7 +153,7 @@ pub fn train(
     let fit = fit::fit(scaled.view(), validation.as_ref().map(|rows| rows.view()), &fit_options, on_epoch)?;
     let fit_seconds = start.elapsed().as_secs_f64();
 
-    let (encoder, decoder) = (fit.vae.encoder_layers(), fit.vae.decoder_layers());
+    let (encoder, decoder) = (fit.vae.encoder_layers(), fit.vae.reconstruction_layers());
     let export = Export {
         names: &dataset.names,
         scaler: &scaler,

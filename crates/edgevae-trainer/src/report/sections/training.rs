@@ -9,8 +9,8 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     let mut body = match loss_curves(&report.history)? {
         Some(svg) => figure(
             &svg,
-            "Means per row. The reconstruction loss is half the squared error summed over features, KL is summed over \
-             latents; objective = reconstruction loss + beta · KL. The number beside each curve is its last value.",
+            "Means per row. The reconstruction loss is the negative log-likelihood summed over features, less its constant: \
+             half the squared error where the variance is 1. KL is summed over latents; objective = reconstruction loss + beta · KL. The number beside each curve is its last value.",
         ),
         None => paragraph("The loss curves are left out: no epoch was recorded."),
     };
