@@ -1,21 +1,26 @@
 //! A model and the scratch memory that scoring needs.
 
 use crate::error::{LoadError, ScoreError};
+use crate::head::Representation;
+use crate::memory;
 use crate::model::Model;
-use crate::score::{self, Verdict};
+use crate::score::{self, Buffers, Verdict};
 
-fn check_fit(model: &Model<'_>, inputs: usize, width: usize) -> Result<(), LoadError> {
-    if model.inputs() == inputs && model.width() <= width {
+fn check_fit(model: &Model<'_>, detector: (usize, usize, usize)) -> Result<(), LoadError> {
+    let (detector_inputs, detector_width, detector_memory) = detector;
+    let (inputs, width, memory) = (model.inputs(), model.width(), model.memory_len());
+    if inputs == detector_inputs && width <= detector_width && memory <= detector_memory {
         return Ok(());
     }
-    let (detector_inputs, detector_width) = (inputs, width);
-    Err(LoadError::WrongShape { inputs: model.inputs(), width: model.width(), detector_inputs, detector_width })
+    Err(LoadError::WrongShape { inputs, width, memory, detector_inputs, detector_width, detector_memory })
 }
 
-/// Scores samples of `IN` features with a model whose layers are at most `WIDTH` wide.
+/// Scores samples of `IN` features with a model whose layers are at most `WIDTH` wide and whose heads need `MEMORY`
+/// numbers of memory at most; the reconstruction error needs none.
 ///
-/// It owns all the memory that scoring needs: `4 * (IN + 2 * WIDTH)` bytes and a reference. The dimensions of a model
-/// are data, the *capacity* of a detector is its type: one firmware image takes a new model file without a rebuild.
+/// It owns all the memory that scoring needs: `4 * (IN + 2 * WIDTH + MEMORY)` bytes and a reference. The dimensions of a
+/// model are data, the *capacity* of a detector is its type: one firmware image takes a new model file without a rebuild.
+/// `edgevae inspect` prints the type that a model asks for.
 ///
 /// # Examples
 /// ```
@@ -28,38 +33,41 @@ fn check_fit(model: &Model<'_>, inputs: usize, width: usize) -> Result<(), LoadE
 /// let mut detector = Detector::<3, 5>::new(&model)?;
 /// let verdict = detector.score(&[35.0, 1.0, 99_999.0])?;
 /// if verdict.is_anomaly {
-///     let errors = detector.explain();
-///     let sensor = (0..3).max_by(|&a, &b| errors[a].total_cmp(&errors[b])).unwrap();
+///     let contributions = detector.explain();
+///     let sensor = (0..3).max_by(|&a, &b| contributions[a].total_cmp(&contributions[b])).unwrap();
 ///     println!("score {} above {}: look at sensor {sensor}", verdict.score, model.threshold());
 /// }
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Detector<'m, const IN: usize, const WIDTH: usize> {
+pub struct Detector<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize = 0> {
     model: &'m Model<'m>,
-    errors: [f32; IN],
+    residual: [f32; IN],
     front: [f32; WIDTH],
     back: [f32; WIDTH],
+    memory: [f32; MEMORY],
 }
 
-impl<'m, const IN: usize, const WIDTH: usize> Detector<'m, IN, WIDTH> {
+impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, IN, WIDTH, MEMORY> {
     /// Makes a detector for a model.
     ///
     /// # Errors
-    /// [`LoadError::WrongShape`] when the model has other than `IN` inputs or a layer wider than `WIDTH`.
+    /// [`LoadError::WrongShape`] when the model has other than `IN` inputs, a layer wider than `WIDTH`, or heads that
+    /// need more than `MEMORY`.
     ///
     /// # Panics
     /// Never.
     pub fn new(model: &'m Model<'m>) -> Result<Self, LoadError> {
         const { assert!(IN > 0 && WIDTH > 0, "a detector needs at least one input and a width of at least one") };
-        check_fit(model, IN, WIDTH)?;
-        Ok(Self { model, errors: [0.0; IN], front: [0.0; WIDTH], back: [0.0; WIDTH] })
+        check_fit(model, (IN, WIDTH, MEMORY))?;
+        Ok(Self { model, residual: [0.0; IN], front: [0.0; WIDTH], back: [0.0; WIDTH], memory: [0.0; MEMORY] })
     }
 
     /// Scores one sample in raw sensor units.
     ///
-    /// Computes `mean((x - x_hat)²)` with `x = (sample - mean) / scale` and `x_hat = decoder(mu(encoder(x)))`; nothing
-    /// is drawn at random. Equal samples give equal bits on every target.
+    /// `x = (sample - mean) / scale` goes through the network at `z = mu`, and the model's [heads](crate::head) make the
+    /// score of what comes out, for [`Mse`](crate::head::mse::Mse) `mean((x - x_hat)²)`; nothing is drawn at random. Equal
+    /// samples give equal bits on every target.
     ///
     /// # Errors
     /// A [`ScoreError`] when the sample has no score: treat it as a sensor fault, never as normal.
@@ -70,13 +78,23 @@ impl<'m, const IN: usize, const WIDTH: usize> Detector<'m, IN, WIDTH> {
     /// # Panics
     /// Never.
     pub fn score(&mut self, sample: &[f32; IN]) -> Result<Verdict, ScoreError> {
-        score::score(self.model, sample, &mut self.errors, &mut self.front, &mut self.back)
+        let Self { model, residual, front, back, memory } = self;
+        score::score(model, sample, Buffers { residual, front, back, memory })
     }
 
-    /// Squared error of each feature in the sample that was scored last, scaled units: which sensor is it? Zeros before
-    /// the first sample; without meaning after an error.
-    pub fn explain(&self) -> &[f32; IN] {
-        &self.errors
+    /// What each feature of the sample that was scored last contributes to its score: which sensor is it? The squared
+    /// error for the reconstruction error, for other heads what [`Model::explain`] says. Without meaning before the first
+    /// sample and after an error.
+    ///
+    /// # Cost
+    /// `4 * IN` bytes of stack; computed when asked for, so that scoring does not pay for it.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn explain(&self) -> [f32; IN] {
+        let mut contributions = [0.0; IN];
+        self.model.explain(&memory::representation(self.model, &self.residual, &self.memory), &mut contributions);
+        contributions
     }
 }
 
@@ -86,9 +104,10 @@ impl<'m, const IN: usize, const WIDTH: usize> Detector<'m, IN, WIDTH> {
 #[derive(Debug)]
 pub struct SliceDetector<'m> {
     model: &'m Model<'m>,
-    errors: &'m mut [f32],
+    residual: &'m mut [f32],
     front: &'m mut [f32],
     back: &'m mut [f32],
+    memory: &'m mut [f32],
 }
 
 impl<'m> SliceDetector<'m> {
@@ -100,11 +119,12 @@ impl<'m> SliceDetector<'m> {
     /// # Panics
     /// Never.
     pub fn new(model: &'m Model<'m>, scratch: &'m mut [f32]) -> Result<Self, LoadError> {
-        let (errors, rest) = scratch.split_at_mut(model.inputs().min(scratch.len()));
+        let (residual, rest) = scratch.split_at_mut(model.inputs().min(scratch.len()));
+        let (memory, rest) = rest.split_at_mut(model.memory_len().min(rest.len()));
         let half = rest.len() / 2;
-        check_fit(model, errors.len(), half)?;
+        check_fit(model, (residual.len(), half, memory.len()))?;
         let (front, back) = rest.split_at_mut(half);
-        Ok(Self { model, errors, front, back })
+        Ok(Self { model, residual, front, back, memory })
     }
 
     /// Scores one sample in raw sensor units, `[IN]`; see [`Detector::score`].
@@ -115,11 +135,20 @@ impl<'m> SliceDetector<'m> {
     /// # Panics
     /// Never.
     pub fn score(&mut self, sample: &[f32]) -> Result<Verdict, ScoreError> {
-        score::score(self.model, sample, self.errors, self.front, self.back)
+        let Self { model, residual, front, back, memory } = self;
+        score::score(model, sample, Buffers { residual, front, back, memory })
     }
 
-    /// Squared error of each feature in the sample that was scored last; see [`Detector::explain`].
-    pub fn explain(&self) -> &[f32] {
-        self.errors
+    /// Writes what each feature of the sample that was scored last contributes, `[IN]`; see [`Detector::explain`].
+    ///
+    /// # Panics
+    /// Never.
+    pub fn explain(&self, contributions: &mut [f32]) {
+        self.model.explain(&self.representation(), contributions);
+    }
+
+    /// What the network made of the sample that was scored last; see [`Detector::explain`].
+    pub fn representation(&self) -> Representation<'_> {
+        memory::representation(self.model, self.residual, self.memory)
     }
 }

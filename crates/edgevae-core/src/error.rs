@@ -54,9 +54,20 @@ pub enum LoadError {
         /// Position of the feature.
         feature: usize,
     },
-    /// The threshold is not a positive finite number.
+    /// The file needs a head that was left out of this build: enable the cargo feature of that name.
+    NotCompiled {
+        /// The head, and the cargo feature of edgevae-core.
+        feature: &'static str,
+    },
+    /// A head lacks a part of the network, or its parameters cannot score.
+    Head {
+        /// Which head.
+        head: &'static str,
+    },
+    /// The threshold is not finite, or not positive where a score cannot be negative.
     Threshold,
-    /// The model does not fit this detector: another number of inputs, or a layer wider than its buffers.
+    /// The model does not fit this detector: another number of inputs, a layer wider than its buffers, or heads that
+    /// need more memory.
     WrongShape {
         /// Inputs of the model.
         inputs: usize,
@@ -64,8 +75,12 @@ pub enum LoadError {
         width: usize,
         /// Inputs that the detector takes.
         detector_inputs: usize,
+        /// Numbers of memory that the model's heads need.
+        memory: usize,
         /// Widest layer that the detector has room for.
         detector_width: usize,
+        /// Numbers of memory that the detector has for heads.
+        detector_memory: usize,
     },
 }
 
@@ -98,11 +113,17 @@ impl fmt::Display for LoadError {
             Self::Scale { feature } => {
                 write!(f, "the scale of feature {feature} is not positive; train the model again")
             }
+            Self::NotCompiled { feature } => {
+                write!(f, "the model needs the head `{feature}`; enable that feature of edgevae-core")
+            }
+            Self::Head { head } => {
+                write!(f, "the head `{head}` cannot score with what the file holds; train the model again")
+            }
             Self::Threshold => f.write_str("the threshold is not a positive finite number; calibrate the model again"),
-            Self::WrongShape { inputs, width, detector_inputs, detector_width } => write!(
+            Self::WrongShape { inputs, width, memory, detector_inputs, detector_width, detector_memory } => write!(
                 f,
-                "the model has {inputs} inputs and a widest layer of {width}; the detector takes {detector_inputs} inputs \
-                 and layers up to {detector_width}"
+                "the model is a Detector::<{inputs}, {width}, {memory}> (inputs, widest layer, memory of its heads) or \
+                 wider; this one is a Detector::<{detector_inputs}, {detector_width}, {detector_memory}>"
             ),
         }
     }

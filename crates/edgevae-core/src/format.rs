@@ -18,6 +18,8 @@ pub const VERSION: u8 = 1;
 pub const TENSOR_ALIGN: usize = 16;
 /// Dense layers of a model, encoder and decoder together.
 pub const MAX_LAYERS: usize = 16;
+/// Heads of a model.
+pub const MAX_HEADS: usize = 8;
 
 const LENGTH_AT: usize = MAGIC.len() + 1;
 const HEADER_AT: usize = LENGTH_AT + 4;
@@ -54,11 +56,56 @@ pub enum Missing {
     Mean,
 }
 
-/// How a reconstruction becomes a score.
+/// Where the variance of the decoder's Gaussian comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ScoreKind {
-    /// Reconstruction error: squared error averaged over features, in scaled units.
+pub enum DecoderVariance {
+    /// It is 1 for every feature; also the choice of a file none of whose heads asks for it.
+    Unit,
+    /// One log variance for each feature, the same for every sample: a tensor `[IN]`.
+    PerFeature,
+    /// A dense layer beside the last one gives the log variances of each sample.
+    PerRow,
+}
+
+/// What makes a score of the network's representation of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeadKind {
+    /// Squared error averaged over features; see [`Mse`](crate::head::mse::Mse).
     Mse,
+    /// Negative log-likelihood; see [`Nll`](crate::head::nll::Nll).
+    Nll,
+    /// Negative evidence lower bound; see [`Elbo`](crate::head::elbo::Elbo).
+    Elbo,
+    /// Mahalanobis distance of `mu`; see [`Mahalanobis`](crate::head::mahalanobis::Mahalanobis).
+    Mahalanobis,
+    /// Negative log-likelihood over draws of `z`; see
+    /// [`ReconstructionProbability`](crate::head::reconstruction_probability::ReconstructionProbability).
+    ReconstructionProbability {
+        /// Rows of its noise table.
+        draws: u8,
+    },
+}
+
+impl HeadKind {
+    /// The head's name on the command line, in reports and among the cargo features of this crate.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mse => "mse",
+            Self::Nll => "nll",
+            Self::Elbo => "elbo",
+            Self::Mahalanobis => "mahalanobis",
+            Self::ReconstructionProbability { .. } => "reconstruction-probability",
+        }
+    }
+}
+
+/// One head: its kind, and the size of the table that brings it to one footing with the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadSpec {
+    /// What it computes.
+    pub kind: HeadKind,
+    /// Knots of its [`Tail`](crate::head::tail::Tail); 0 for a head that stands alone, whose score is used as it is.
+    pub knots: u8,
 }
 
 /// The rows whose scores gave the threshold.
@@ -104,8 +151,12 @@ pub struct Header<'a> {
     pub layers: Vec<Layer, MAX_LAYERS>,
     /// Policy for missing readings.
     pub missing: Missing,
-    /// What the score is.
-    pub score: ScoreKind,
+    /// Whether the encoder's log variance is stored: a dense layer beside the one that gives `mu`.
+    pub encoder_logvar: bool,
+    /// Where the decoder's variance comes from.
+    pub decoder_variance: DecoderVariance,
+    /// What makes the score; several heads are averaged on the footing of their tails.
+    pub heads: Vec<HeadSpec, MAX_HEADS>,
     /// A score above it is an anomaly.
     pub threshold: f32,
     /// Where the threshold comes from.
@@ -133,7 +184,7 @@ impl core::error::Error for EncodeError {}
 
 /// Bytes that [`encode`] needs at most.
 pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
-    // Fixed fields take under 160 bytes even when every varint is at its longest.
+    // Fixed fields take under 200 bytes even when every varint is at its longest.
     256 + header.tool.len() + header.names.len() + 4 * tensors
 }
 

@@ -22,6 +22,8 @@ mod dense;
 mod detector;
 mod error;
 pub mod format;
+pub mod head;
+mod memory;
 mod model;
 mod scaler;
 mod score;

@@ -2,7 +2,9 @@
 
 use crate::dense::Dense;
 use crate::error::LoadError;
-use crate::format::{self, Calibration, Header, Missing, Names, ScoreKind};
+use crate::format::{self, Activation, Calibration, DecoderVariance, Header, Missing, Names};
+use crate::head::{Head as _, HeadCost, Heads, Needs, Sizes};
+use crate::memory::Memory;
 
 /// A model file, checked once and then read in place: weights stay where the file is.
 #[derive(Clone, Debug)]
@@ -15,7 +17,8 @@ impl<'a> Model<'a> {
     /// Checks a model file and returns a view of it.
     ///
     /// Checked are magic, version, length, checksum, that shapes chain and add up to the bytes present, that every
-    /// number is finite, and that every scale and the threshold are positive.
+    /// number is finite, that every scale is positive, that each head is compiled in and has parameters that score, and
+    /// that the threshold is positive, or only finite where a score may be negative.
     ///
     /// # Errors
     /// A [`LoadError`] that says which of those failed; the bytes are then not to be used.
@@ -35,7 +38,9 @@ impl<'a> Model<'a> {
         if let Some(feature) = model.reciprocals().iter().position(|&reciprocal| reciprocal <= 0.0) {
             return Err(LoadError::Scale { feature });
         }
-        if !(model.header.threshold.is_finite() && model.header.threshold > 0.0) {
+        model.check_heads()?;
+        let threshold = model.header.threshold;
+        if !threshold.is_finite() || (threshold <= 0.0 && !model.may_be_negative()) {
             return Err(LoadError::Threshold);
         }
         Ok(model)
@@ -56,11 +61,42 @@ impl<'a> Model<'a> {
                 return None;
             }
         }
+        needed = needed.checked_add(self.encoder_logvar_len()?)?.checked_add(self.decoder_variance_len()?)?;
+        for head in &self.header.heads {
+            needed = needed.checked_add(head.tensors(self.latent())?)?;
+        }
         let encoder = usize::from(self.header.encoder_layers);
         let latent_is_inside = encoder > 0 && encoder < self.header.layers.len();
         let mut names = self.feature_names();
         let named = names.by_ref().take(inputs).count() == inputs && names.remaining() == 0;
         (inputs > 0 && latent_is_inside && width == inputs && needed == self.tensors.len() && named).then_some(())
+    }
+
+    /// That every head is compiled in, has the parts of the network that it needs, and numbers that can score.
+    fn check_heads(&self) -> Result<(), LoadError> {
+        let heads = &self.header.heads;
+        let several = heads.len() > 1;
+        if several && !cfg!(feature = "combination") {
+            return Err(LoadError::NotCompiled { feature: "combination" });
+        }
+        let mut sampling = 0;
+        for (spec, (head, tail)) in heads.iter().zip(self.heads()) {
+            let feature = spec.kind.name();
+            let head = head.ok_or(LoadError::NotCompiled { feature })?;
+            let needs = spec.kind.needs();
+            sampling += usize::from(needs.sampled);
+            let has_encoder = self.header.encoder_logvar || !needs.logvar;
+            let has_footing = tail.map_or(!several, |tail| several && tail.is_sound());
+            if !(has_encoder && has_footing && head.is_sound() && sampling <= 1) {
+                return Err(LoadError::Head { head: feature });
+            }
+        }
+        if heads.is_empty() { Err(LoadError::Shapes) } else { Ok(()) }
+    }
+
+    /// Whether a score may be negative: a lone head's log-likelihood may, all others are distances or averages of them.
+    fn may_be_negative(&self) -> bool {
+        self.header.heads.len() == 1 && self.needs().x_logvar
     }
 
     /// Number of features.
@@ -80,10 +116,17 @@ impl<'a> Model<'a> {
         inner.iter().map(|layer| usize::from(layer.outputs)).max().unwrap_or(0)
     }
 
-    /// Numbers of scratch memory that a [`SliceDetector`](crate::SliceDetector) needs: `IN + 2 * WIDTH`.
+    /// Numbers of scratch memory that a [`SliceDetector`](crate::SliceDetector) needs: `IN + 2 * WIDTH` and
+    /// [`Model::memory_len`].
     pub fn scratch_len(&self) -> usize {
-        // At most 3 * 65,535: no overflow on a 32-bit target.
-        self.inputs() + 2 * self.width()
+        // At most 10 * 65,535: no overflow on a 32-bit target.
+        self.inputs() + 2 * self.width() + self.memory_len()
+    }
+
+    /// Numbers of memory that the heads need beside the network: the `MEMORY` of a [`Detector`](crate::Detector), 0 for
+    /// the reconstruction error.
+    pub fn memory_len(&self) -> usize {
+        Memory::len(self)
     }
 
     /// Weights, biases and scaler values.
@@ -91,9 +134,31 @@ impl<'a> Model<'a> {
         self.tensors.len()
     }
 
-    /// Multiply-adds of one score, scaling and squared error not counted.
+    /// Multiply-adds of one score, network and heads; scaling is not counted.
     pub fn multiply_adds(&self) -> usize {
-        self.layers().map(|layer| layer.weight.len()).sum()
+        let heads: usize = self.head_costs().map(|cost| cost.multiply_adds).sum();
+        self.network_multiply_adds() + heads
+    }
+
+    /// Multiply-adds of one pass of the network, log variances included.
+    pub fn network_multiply_adds(&self) -> usize {
+        let encoder: usize = self.encoder().map(|layer| layer.weight.len()).sum();
+        encoder + self.encoder_logvar().map_or(0, |layer| layer.weight.len()) + self.decode_multiply_adds()
+    }
+
+    fn decode_multiply_adds(&self) -> usize {
+        let layers: usize = self.decoder().map(|layer| layer.weight.len()).sum();
+        layers + self.decoder_logvar().map_or(0, |layer| layer.weight.len())
+    }
+
+    /// What each head costs.
+    pub fn head_costs(&self) -> impl Iterator<Item = HeadCost> {
+        let sizes = Sizes { inputs: self.inputs(), latent: self.latent(), decode: self.decode_multiply_adds() };
+        self.header.heads.iter().zip(self.heads()).map(move |(spec, (head, _))| HeadCost {
+            kind: spec.kind,
+            multiply_adds: head.map_or(0, |head| head.multiply_adds(sizes)),
+            parameters: spec.tensors(sizes.latent).unwrap_or(0),
+        })
     }
 
     /// A score above it is an anomaly.
@@ -106,11 +171,6 @@ impl<'a> Model<'a> {
         self.header.calibration
     }
 
-    /// What the score is.
-    pub fn score_kind(&self) -> ScoreKind {
-        self.header.score
-    }
-
     /// Policy for missing readings.
     pub fn missing(&self) -> Missing {
         self.header.missing
@@ -121,8 +181,8 @@ impl<'a> Model<'a> {
         &self.header
     }
 
-    /// All numbers of the file in order: mean, reciprocal scale and (policy `Mean`) fill value of each feature, then
-    /// weights and biases of each layer.
+    /// All numbers of the file in order: mean, reciprocal scale and (policy `Mean`) fill value of each feature, weights
+    /// and biases of each layer, then what the log variances and the heads take; `docs/FORMAT.md` has it in full.
     pub fn tensors(&self) -> &'a [f32] {
         self.tensors
     }
@@ -161,6 +221,97 @@ impl<'a> Model<'a> {
             width: self.inputs(),
         }
     }
+
+    /// The layers from the scaled input to `mu`.
+    pub fn encoder(&self) -> impl ExactSizeIterator<Item = Dense<'_>> {
+        self.layers().take(usize::from(self.header.encoder_layers))
+    }
+
+    /// The layers from `z` to its reconstruction.
+    pub fn decoder(&self) -> Layers<'_> {
+        let mut layers = self.layers();
+        layers.by_ref().take(usize::from(self.header.encoder_layers)).for_each(drop);
+        layers
+    }
+
+    /// The layer that gives the posterior's log variance from the input of the encoder's last layer.
+    pub fn encoder_logvar(&self) -> Option<Dense<'_>> {
+        let (tensors, outputs) = (self.tensors_after_layers(), self.latent());
+        self.header.encoder_logvar.then(|| linear(tensors, outputs, self.encoder_logvar_len()?))?
+    }
+
+    /// The layer that gives the log variance of each feature from the input of the decoder's last layer.
+    pub fn decoder_logvar(&self) -> Option<Dense<'_>> {
+        let per_row = self.header.decoder_variance == DecoderVariance::PerRow;
+        per_row.then(|| linear(self.decoder_variance_tensors()?, self.inputs(), self.decoder_variance_len()?))?
+    }
+
+    /// Log variance of each feature, `[IN]`; empty unless it is the same for every row.
+    pub fn feature_logvar(&self) -> &'a [f32] {
+        match self.header.decoder_variance {
+            DecoderVariance::PerFeature => {
+                self.decoder_variance_tensors().and_then(|rest| rest.get(..self.inputs())).unwrap_or(&[])
+            }
+            _ => &[],
+        }
+    }
+
+    /// The heads, `None` in place of one that is not compiled in (which no loaded model has).
+    pub fn heads(&self) -> Heads<'_> {
+        let before = self.decoder_variance_tensors().zip(self.decoder_variance_len());
+        let tensors = before.and_then(|(rest, len)| rest.get(len..)).unwrap_or(&[]);
+        Heads::new(&self.header.heads, tensors, self.latent())
+    }
+
+    /// What the heads together ask of the network.
+    pub fn needs(&self) -> Needs {
+        self.header.heads.iter().fold(Needs::default(), |needs, head| needs.or(head.kind.needs()))
+    }
+
+    fn tensors_after_layers(&self) -> &'a [f32] {
+        let scaler = if self.header.missing == Missing::Mean { 3 } else { 2 } * self.inputs();
+        let layers: usize = self.layers().map(|layer| layer.weight.len() + layer.bias.len()).sum();
+        self.tensors.get(scaler + layers..).unwrap_or(&[])
+    }
+
+    fn decoder_variance_tensors(&self) -> Option<&'a [f32]> {
+        self.tensors_after_layers().get(self.encoder_logvar_len()?..)
+    }
+
+    /// Numbers of the layer that gives the posterior's log variance.
+    fn encoder_logvar_len(&self) -> Option<usize> {
+        if !self.header.encoder_logvar {
+            return Some(0);
+        }
+        let before = usize::from(self.header.encoder_layers).checked_sub(2);
+        self.width_after(before)?.checked_add(1)?.checked_mul(self.latent())
+    }
+
+    /// Numbers of the decoder's variance.
+    fn decoder_variance_len(&self) -> Option<usize> {
+        match self.header.decoder_variance {
+            DecoderVariance::Unit => Some(0),
+            DecoderVariance::PerFeature => Some(self.inputs()),
+            DecoderVariance::PerRow => {
+                let before = self.header.layers.len().checked_sub(2);
+                self.width_after(before)?.checked_add(1)?.checked_mul(self.inputs())
+            }
+        }
+    }
+
+    /// Outputs of a layer; `None` stands for the input.
+    fn width_after(&self, layer: Option<usize>) -> Option<usize> {
+        match layer {
+            Some(layer) => self.header.layers.get(layer).map(|layer| usize::from(layer.outputs)),
+            None => Some(self.inputs()),
+        }
+    }
+}
+
+/// A dense layer without activation at the front of `tensors`, of which it takes `len` numbers.
+fn linear(tensors: &[f32], outputs: usize, len: usize) -> Option<Dense<'_>> {
+    let (weight, bias) = tensors.get(..len)?.split_at_checked(len.checked_sub(outputs)?)?;
+    Some(Dense { weight, bias, activation: Activation::Linear })
 }
 
 /// Iterator over a model's dense layers.

@@ -1,8 +1,11 @@
-//! From a raw sample to its squared errors and score: the only forward pass of the project.
+//! From a raw sample to its representation and score: the only forward pass of the project.
 
-use crate::dense::Write;
+use crate::dense::{Dense, Write};
 use crate::error::ScoreError;
-use crate::format::{Missing, ScoreKind};
+use crate::format::Missing;
+use crate::head::gaussian::{self, clamp_logvar};
+use crate::head::{AnyHead, Head as _, Representation};
+use crate::memory::{self, Memory};
 use crate::model::Model;
 use crate::scaler::standardize;
 
@@ -15,33 +18,87 @@ pub struct Verdict {
     pub is_anomaly: bool,
 }
 
-/// Scores one sample; afterwards `errors` holds the squared error of each feature.
+/// The memory of a detector.
+#[derive(Debug)]
+pub(crate) struct Buffers<'b> {
+    /// `[IN]`; after a score the residual `x - x_hat` at `z = mu`.
+    pub residual: &'b mut [f32],
+    /// At least `[WIDTH]` of the model.
+    pub front: &'b mut [f32],
+    /// At least `[WIDTH]` of the model.
+    pub back: &'b mut [f32],
+    /// At least [`Model::memory_len`].
+    pub memory: &'b mut [f32],
+}
+
+/// Scores one sample; afterwards `residual` and `memory` hold its representation.
 ///
-/// `x = (raw - mean) / scale`, `x_hat = decoder(mu(encoder(x)))`, `errors = (x - x_hat)²`, `score = mean(errors)`.
-/// Every sum runs in index order.
-///
-/// # Shapes
-/// `sample`, `errors`: `[IN]`; `front`, `back`: at least `[WIDTH]` of the model.
-pub(crate) fn score(
-    model: &Model<'_>,
-    sample: &[f32],
-    errors: &mut [f32],
-    front: &mut [f32],
-    back: &mut [f32],
-) -> Result<Verdict, ScoreError> {
-    if sample.len() != model.inputs() || errors.len() != model.inputs() {
+/// `x = (raw - mean) / scale`, `x_hat = decoder(mu(encoder(x)))`, `residual = x - x_hat`; the heads make the score of
+/// that. Every sum runs in index order.
+pub(crate) fn score(model: &Model<'_>, sample: &[f32], buffers: Buffers<'_>) -> Result<Verdict, ScoreError> {
+    let Buffers { residual, front, back, memory } = buffers;
+    if sample.len() != model.inputs() || residual.len() != model.inputs() {
         return Err(ScoreError::WrongLength { expected: model.inputs(), found: sample.len() });
     }
-    scale(model, sample, errors)?;
-    subtract_reconstruction(model, errors, front, back);
-    let score = match model.score_kind() {
-        ScoreKind::Mse => mean_square(errors),
-    };
-    // Catches NaN too: overflow inside the network must not read as normal.
-    if !score.is_finite() {
-        return Err(ScoreError::Overflow);
+    scale(model, sample, residual)?;
+    represent(model, residual, front, back, memory);
+    model.verdict(&memory::representation(model, residual, memory))
+}
+
+impl Model<'_> {
+    /// The verdict on a representation: what the heads make of it.
+    ///
+    /// One head's raw score is the score; of several it is the mean of their [`Tail`](crate::head::tail::Tail) values.
+    ///
+    /// # Errors
+    /// [`ScoreError::Overflow`] when the score is not finite.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn verdict(&self, representation: &Representation<'_>) -> Result<Verdict, ScoreError> {
+        let mut sum = 0.0;
+        for (head, tail) in self.heads() {
+            let raw = head.map_or(f32::NAN, |head| head.score(representation));
+            sum += tail.map_or(raw, |tail| tail.surprise(raw));
+        }
+        // A division by one head's 1 changes no bit.
+        let score = sum / self.header().heads.len() as f32;
+        // Catches NaN too: overflow inside the network must not read as normal.
+        if !score.is_finite() {
+            return Err(ScoreError::Overflow);
+        }
+        Ok(Verdict { score, is_anomaly: score > self.threshold() })
     }
-    Ok(Verdict { score, is_anomaly: score > model.threshold() })
+
+    /// Writes what each feature contributes to the score.
+    ///
+    /// One head says so itself. Of several, each distributes its value over the features in the shares of its own
+    /// contributions (negative ones count as 0), and the mean of that is written.
+    ///
+    /// # Shapes
+    /// `contributions`: `[IN]`.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn explain(&self, representation: &Representation<'_>, contributions: &mut [f32]) {
+        let count = self.header().heads.len() as f32;
+        contributions.fill(0.0);
+        for (head, tail) in self.heads() {
+            let Some(head) = head else { continue };
+            let Some(tail) = tail else {
+                for (feature, slot) in contributions.iter_mut().enumerate() {
+                    *slot = head.contribution(representation, feature);
+                }
+                return;
+            };
+            let positive = |feature| head.contribution(representation, feature).max(0.0);
+            let all: f32 = (0..contributions.len()).map(positive).sum();
+            let value = tail.surprise(head.score(representation)) / count;
+            for (feature, slot) in contributions.iter_mut().enumerate() {
+                *slot += value * if all > 0.0 { positive(feature) / all } else { 0.0 };
+            }
+        }
+    }
 }
 
 /// Fills missing readings where the model has fill values, and scales the sample into `x`.
@@ -59,15 +116,56 @@ fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreEr
     Ok(())
 }
 
-/// `x -= x_hat`. Layers write to `front` and `back` in turn; the last one straight into `x`, which saves a buffer.
-fn subtract_reconstruction<'b>(model: &Model<'_>, x: &mut [f32], mut front: &'b mut [f32], mut back: &'b mut [f32]) {
-    let mut layers = model.layers();
-    let Some(first) = layers.next() else { return };
-    first.forward(x, front, Write::Replace);
-    let mut width = first.outputs();
+/// From the scaled sample in `x` to its representation: the residual in `x`, the rest in `memory`.
+fn represent(model: &Model<'_>, x: &mut [f32], front: &mut [f32], back: &mut [f32], memory: &mut [f32]) {
+    let mut memory = Memory::new(model, memory);
+    let (z, back) = encode(model, x, front, back, memory.logvar);
+    copy(z, memory.mu);
+    if model.needs().sampled {
+        average_over_draws(model, x, z, back, &mut memory);
+    }
+    decode(model, x, z, back, memory.x_logvar);
+}
+
+/// Leaves `mu` at the front of the first buffer it returns, and the log variance in `logvar` unless that is empty.
+///
+/// Layers write to `front` and `back` in turn; they are returned in the order that they then have.
+fn encode<'b>(
+    model: &Model<'_>,
+    x: &[f32],
+    mut front: &'b mut [f32],
+    mut back: &'b mut [f32],
+    logvar: &mut [f32],
+) -> (&'b mut [f32], &'b mut [f32]) {
+    let mut layers = model.encoder();
+    let mut width = None;
+    while let Some(layer) = layers.next() {
+        let input = width.map_or(Some(x), |width| front.get(..width)).unwrap_or_default();
+        if layers.len() == 0 {
+            log_variance(model.encoder_logvar(), input, logvar);
+        }
+        layer.forward(input, back, Write::Replace);
+        width = Some(layer.outputs());
+        core::mem::swap(&mut front, &mut back);
+    }
+    (front, back)
+}
+
+/// `x -= x_hat(z)`, `z` at the front of `front`; the last layer writes straight into `x`, which saves a buffer. The log
+/// variance of each feature goes to `x_logvar` unless that is empty.
+fn decode<'b>(
+    model: &Model<'_>,
+    x: &mut [f32],
+    mut front: &'b mut [f32],
+    mut back: &'b mut [f32],
+    x_logvar: &mut [f32],
+) {
+    let mut layers = model.decoder();
+    let mut width = model.latent();
     while let Some(layer) = layers.next() {
         let Some(input) = front.get(..width) else { return };
         if layers.len() == 0 {
+            log_variance(model.decoder_logvar(), input, x_logvar);
             layer.forward(input, x, Write::Subtract);
         } else {
             layer.forward(input, back, Write::Replace);
@@ -77,12 +175,60 @@ fn subtract_reconstruction<'b>(model: &Model<'_>, x: &mut [f32], mut front: &'b 
     }
 }
 
-/// `Σ errors / IN` after squaring each error in place.
-fn mean_square(errors: &mut [f32]) -> f32 {
-    let mut sum = 0.0;
-    for error in errors.iter_mut() {
-        *error *= *error;
-        sum += *error;
+fn log_variance(layer: Option<Dense<'_>>, input: &[f32], logvar: &mut [f32]) {
+    if let (Some(layer), false) = (layer, logvar.is_empty()) {
+        layer.forward(input, logvar, Write::Replace);
+        clamp_logvar(logvar);
     }
-    sum / errors.len() as f32
+}
+
+/// `memory.sampled[i] = 1/L Σ_l nll(x_i | z_l)` with `z_l = mu + eps_l * σ`; leaves `x` and `z = mu` as they were.
+fn average_over_draws(
+    model: &Model<'_>,
+    x: &mut [f32],
+    z: &mut [f32],
+    back: &mut [f32],
+    memory: &mut Memory<&mut [f32]>,
+) {
+    let heads = model.heads().filter_map(|(head, _)| head);
+    let Some(noise) = heads.filter_map(|head| noise(&head)).next() else { return };
+    for (sigma, logvar) in memory.sigma.iter_mut().zip(memory.logvar.iter()) {
+        *sigma = libm::expf(0.5 * logvar);
+    }
+    copy(x, memory.x);
+    memory.sampled.fill(0.0);
+    let draws = noise.len() / model.latent().max(1);
+    for eps in noise.chunks_exact(model.latent().max(1)) {
+        let posterior = memory.mu.iter().zip(memory.sigma.iter());
+        for ((z, eps), (mu, sigma)) in z.iter_mut().zip(eps).zip(posterior) {
+            *z = mu + eps * sigma;
+        }
+        copy(memory.x, x);
+        decode(model, x, z, back, memory.x_logvar);
+        let logvar = if memory.x_logvar.is_empty() { model.feature_logvar() } else { &*memory.x_logvar };
+        let drawn = Representation { residual: x, x_logvar: logvar, ..Representation::default() };
+        for (feature, sum) in memory.sampled.iter_mut().enumerate() {
+            *sum += gaussian::nll_of(&drawn, feature);
+        }
+    }
+    for sum in memory.sampled.iter_mut() {
+        *sum /= draws as f32;
+    }
+    copy(memory.x, x);
+    copy(memory.mu, z);
+}
+
+/// The noise table of the head that has one.
+fn noise<'a>(head: &AnyHead<'a>) -> Option<&'a [f32]> {
+    match head {
+        #[cfg(feature = "reconstruction-probability")]
+        AnyHead::ReconstructionProbability(head) => Some(head.noise()),
+        #[allow(unreachable_patterns, reason = "reachable when another head is compiled in")]
+        _ => None,
+    }
+}
+
+/// Copies as many numbers as the shorter slice has.
+fn copy(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }

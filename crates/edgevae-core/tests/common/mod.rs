@@ -3,7 +3,9 @@
 //! Each test binary uses its own part of it.
 #![allow(dead_code)]
 
-use edgevae_core::format::{self, Activation, Calibration, CalibrationSet, Header, Layer, Missing, ScoreKind};
+use edgevae_core::format::{
+    self, Activation, Calibration, CalibrationSet, DecoderVariance, Header, HeadKind, HeadSpec, Layer, Missing,
+};
 
 pub const MEAN: [f32; 3] = [20.0, -3.0, 101_300.0];
 pub const RECIPROCAL: [f32; 3] = [0.5, 4.0, 0.031_25];
@@ -24,7 +26,9 @@ pub fn header() -> Header<'static> {
             layer(3, Activation::Linear),
         ]),
         missing: Missing::Error,
-        score: ScoreKind::Mse,
+        encoder_logvar: false,
+        decoder_variance: DecoderVariance::Unit,
+        heads: heapless::Vec::from_iter([HeadSpec { kind: HeadKind::Mse, knots: 0 }]),
         threshold: 10.0,
         calibration: Calibration { set: CalibrationSet::Holdout, rows: 200, exceedances: 10, quantile: Some(0.95) },
         names: NAMES,
@@ -36,6 +40,73 @@ pub fn tensors() -> Vec<f32> {
     let dense = (3 * 5 + 5) + (5 * 2 + 2) + (2 * 4 + 4) + (4 * 3 + 3);
     let numbers = (0..dense).map(|k| ((k * 37 % 101) as f32 - 50.0) / 64.0);
     MEAN.into_iter().chain(RECIPROCAL).chain(numbers).collect()
+}
+
+const UNIT: DecoderVariance = DecoderVariance::Unit;
+const FEATURE: DecoderVariance = DecoderVariance::PerFeature;
+const ROW: DecoderVariance = DecoderVariance::PerRow;
+
+/// Score and contribution of each feature by one head.
+pub type Scored = (f64, [f64; 3]);
+
+/// Sample, decoder variance, and in float64 what each of [`kinds`] and, last, all of them together make of it.
+pub const GOLDEN: [([f32; 3], DecoderVariance, [Scored; 6]); 12] = include!("../data/golden.in");
+
+/// Noise draws of [`every_head`].
+pub const DRAWS: u8 = 3;
+/// Step, rate and knots that bring each head of [`every_head`] to one footing.
+pub const TAIL: [f32; 6] = [0.75, 0.125, -8.0, 4.0, 20.0, 90.0];
+
+/// Every head there is.
+pub fn kinds() -> [HeadKind; 5] {
+    [
+        HeadKind::Mse,
+        HeadKind::Nll,
+        HeadKind::Elbo,
+        HeadKind::Mahalanobis,
+        HeadKind::ReconstructionProbability { draws: DRAWS },
+    ]
+}
+
+/// The numbers of one head of the small model, without a tail.
+pub fn parameters(kind: HeadKind) -> Vec<f32> {
+    match kind {
+        HeadKind::Mse | HeadKind::Nll | HeadKind::Elbo => vec![],
+        // mean, then the lower triangle
+        HeadKind::Mahalanobis => vec![0.25, -0.5, 1.5, -0.75, 2.0],
+        HeadKind::ReconstructionProbability { draws } => {
+            (0..usize::from(draws) * 2).map(|k| (k as f32 - 2.0) / 4.0).collect()
+        }
+    }
+}
+
+/// The log variances of the small model, small enough that a variance stays moderate.
+fn logvar_tensors(variance: DecoderVariance) -> Vec<f32> {
+    let small = |count: usize| (0..count).map(|k| ((k * 37 % 101) as f32 - 50.0) / 256.0);
+    let decoder = match variance {
+        DecoderVariance::Unit => 0,
+        DecoderVariance::PerFeature => 3,
+        DecoderVariance::PerRow => 4 * 3 + 3,
+    };
+    small(5 * 2 + 2).chain(small(decoder)).collect()
+}
+
+/// The small model with other heads: one stands alone, several get [`TAIL`] each.
+pub fn with_heads(kinds: &[HeadKind], variance: DecoderVariance) -> Aligned {
+    let knots = if kinds.len() > 1 { TAIL.len() as u8 - 2 } else { 0 };
+    let mut numbers = tensors();
+    numbers.extend(logvar_tensors(variance));
+    for &kind in kinds {
+        numbers.extend(parameters(kind));
+        numbers.extend(&TAIL[..if knots > 0 { TAIL.len() } else { 0 }]);
+    }
+    let heads = kinds.iter().map(|&kind| HeadSpec { kind, knots }).collect();
+    encode(&Header { encoder_logvar: true, decoder_variance: variance, heads, ..header() }, &numbers)
+}
+
+/// The small model with all heads together and a variance for each row.
+pub fn every_head() -> Aligned {
+    with_heads(&kinds(), DecoderVariance::PerRow)
 }
 
 /// Bytes at an address that is a multiple of 16, as `include_model!` gives them.

@@ -1,0 +1,265 @@
+//! Heads: what makes a score of the network's representation of a sample.
+//!
+//! The network maps a row to a [`Representation`]; a [`Head`] turns that into one number, higher for more anomalous. A
+//! model file holds one head, whose number is the score, or several, each of which is brought to one footing by its
+//! [`tail`] before they are averaged. One file each, one cargo feature each; their parameters are read in place.
+
+#[cfg(feature = "elbo")]
+pub mod elbo;
+pub mod gaussian;
+#[cfg(feature = "mahalanobis")]
+pub mod mahalanobis;
+#[cfg(feature = "mse")]
+pub mod mse;
+#[cfg(feature = "nll")]
+pub mod nll;
+#[cfg(feature = "reconstruction-probability")]
+pub mod reconstruction_probability;
+pub mod tail;
+
+use crate::format::{HeadKind, HeadSpec};
+use tail::Tail;
+
+/// What the network makes of one sample; a head reads of it what it needs.
+///
+/// # Shapes
+/// Slices are empty where no head of the model asks for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Representation<'r> {
+    /// `x - x_hat` at `z = mu`, `[IN]`, scaled units.
+    pub residual: &'r [f32],
+    /// Mean of the approximate posterior, `[LATENT]`.
+    pub mu: &'r [f32],
+    /// Log variance of the approximate posterior, `[LATENT]`, clamped.
+    pub logvar: &'r [f32],
+    /// Log variance of the decoder's Gaussian, `[IN]`; empty means unit variance.
+    pub x_logvar: &'r [f32],
+    /// Negative log-likelihood of each feature, mean over draws of `z`, `[IN]`, nats.
+    pub sampled: &'r [f32],
+}
+
+impl Representation<'_> {
+    /// Squared error of one feature, scaled units squared.
+    pub fn squared_error(&self, feature: usize) -> f32 {
+        self.residual.get(feature).map_or(0.0, |residual| residual * residual)
+    }
+}
+
+/// Turns a representation into one number.
+pub trait Head {
+    /// The head's raw score: higher is more anomalous. NaN and infinity become an error of the detector.
+    ///
+    /// # Panics
+    /// Never; a representation of another shape than the model's gives a number without meaning.
+    fn score(&self, representation: &Representation<'_>) -> f32;
+
+    /// What one feature contributes to the score; each head says what that is.
+    ///
+    /// # Panics
+    /// Never; 0 for a feature that the model does not have.
+    fn contribution(&self, representation: &Representation<'_>, feature: usize) -> f32;
+
+    /// Multiply-adds of one score beyond the network's own pass.
+    fn multiply_adds(&self, sizes: Sizes) -> usize;
+
+    /// Whether its parameters can score; they are finite already.
+    fn is_sound(&self) -> bool {
+        true
+    }
+}
+
+/// Sizes of the network under a head.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Number of features.
+    pub inputs: usize,
+    /// Number of latents.
+    pub latent: usize,
+    /// Multiply-adds of one pass of the decoder.
+    pub decode: usize,
+}
+
+/// What a head asks of the network beyond the residual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// [`Representation::mu`] is kept.
+    pub mu: bool,
+    /// [`Representation::logvar`] is computed.
+    pub logvar: bool,
+    /// [`Representation::x_logvar`] is computed, where the decoder has one.
+    pub x_logvar: bool,
+    /// [`Representation::sampled`] is computed.
+    pub sampled: bool,
+}
+
+impl Needs {
+    /// What either of two heads needs.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            mu: self.mu || other.mu,
+            logvar: self.logvar || other.logvar,
+            x_logvar: self.x_logvar || other.x_logvar,
+            sampled: self.sampled || other.sampled,
+        }
+    }
+}
+
+impl HeadKind {
+    /// What this head asks of the network.
+    pub fn needs(self) -> Needs {
+        let none = Needs::default();
+        match self {
+            Self::Mse => none,
+            Self::Nll => Needs { x_logvar: true, ..none },
+            Self::Elbo => Needs { mu: true, logvar: true, x_logvar: true, ..none },
+            Self::Mahalanobis => Needs { mu: true, ..none },
+            Self::ReconstructionProbability { .. } => Needs { mu: true, logvar: true, x_logvar: true, sampled: true },
+        }
+    }
+
+    /// Numbers in the tensors that this head takes; `None` when the sizes are beyond any file.
+    pub(crate) fn parameters(self, latent: usize) -> Option<usize> {
+        match self {
+            Self::Mse | Self::Nll | Self::Elbo => Some(0),
+            // mean, and the packed lower triangle of the whitening matrix
+            Self::Mahalanobis => latent.checked_mul(latent.checked_add(1)?)?.checked_div(2)?.checked_add(latent),
+            Self::ReconstructionProbability { draws } => latent.checked_mul(usize::from(draws)),
+        }
+    }
+}
+
+impl HeadSpec {
+    /// Numbers in the tensors that this head and its tail take.
+    pub(crate) fn tensors(self, latent: usize) -> Option<usize> {
+        let tail = if self.knots == 0 { 0 } else { tail::STEP_AND_RATE + usize::from(self.knots) };
+        self.kind.parameters(latent)?.checked_add(tail)
+    }
+}
+
+/// A head that is compiled in.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum AnyHead<'a> {
+    /// Squared error averaged over features.
+    #[cfg(feature = "mse")]
+    Mse(mse::Mse),
+    /// Negative log-likelihood.
+    #[cfg(feature = "nll")]
+    Nll(nll::Nll),
+    /// Negative evidence lower bound.
+    #[cfg(feature = "elbo")]
+    Elbo(elbo::Elbo),
+    /// Mahalanobis distance of `mu`.
+    #[cfg(feature = "mahalanobis")]
+    Mahalanobis(mahalanobis::Mahalanobis<'a>),
+    /// Negative log-likelihood over draws.
+    #[cfg(feature = "reconstruction-probability")]
+    ReconstructionProbability(reconstruction_probability::ReconstructionProbability<'a>),
+}
+
+/// Calls a method of whichever head it is.
+macro_rules! each {
+    ($any:expr, $head:ident => $call:expr) => {
+        match $any {
+            #[cfg(feature = "mse")]
+            AnyHead::Mse($head) => $call,
+            #[cfg(feature = "nll")]
+            AnyHead::Nll($head) => $call,
+            #[cfg(feature = "elbo")]
+            AnyHead::Elbo($head) => $call,
+            #[cfg(feature = "mahalanobis")]
+            AnyHead::Mahalanobis($head) => $call,
+            #[cfg(feature = "reconstruction-probability")]
+            AnyHead::ReconstructionProbability($head) => $call,
+        }
+    };
+}
+
+impl<'a> AnyHead<'a> {
+    /// The head of a kind with its parameters; `None` when it is not compiled in.
+    fn new(kind: HeadKind, latent: usize, parameters: &'a [f32]) -> Option<Self> {
+        // Which of them are used depends on the features.
+        let _ = (latent, parameters);
+        match kind {
+            #[cfg(feature = "mse")]
+            HeadKind::Mse => Some(Self::Mse(mse::Mse)),
+            #[cfg(feature = "nll")]
+            HeadKind::Nll => Some(Self::Nll(nll::Nll)),
+            #[cfg(feature = "elbo")]
+            HeadKind::Elbo => Some(Self::Elbo(elbo::Elbo)),
+            #[cfg(feature = "mahalanobis")]
+            HeadKind::Mahalanobis => Some(Self::Mahalanobis(mahalanobis::Mahalanobis::new(parameters, latent))),
+            #[cfg(feature = "reconstruction-probability")]
+            HeadKind::ReconstructionProbability { .. } => Some(Self::ReconstructionProbability(
+                reconstruction_probability::ReconstructionProbability::new(parameters, latent),
+            )),
+            #[allow(unreachable_patterns, reason = "reachable when a feature is off")]
+            _ => None,
+        }
+    }
+}
+
+impl Head for AnyHead<'_> {
+    fn score(&self, representation: &Representation<'_>) -> f32 {
+        each!(self, head => head.score(representation))
+    }
+
+    fn contribution(&self, representation: &Representation<'_>, feature: usize) -> f32 {
+        each!(self, head => head.contribution(representation, feature))
+    }
+
+    fn multiply_adds(&self, sizes: Sizes) -> usize {
+        each!(self, head => head.multiply_adds(sizes))
+    }
+
+    fn is_sound(&self) -> bool {
+        each!(self, head => head.is_sound())
+    }
+}
+
+/// What a head costs, beside the network's own pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadCost {
+    /// Which head.
+    pub kind: HeadKind,
+    /// Multiply-adds of one score.
+    pub multiply_adds: usize,
+    /// Numbers in the model file, tail included; four bytes each.
+    pub parameters: usize,
+}
+
+/// Iterator over a model's heads, each with its tail where it has one.
+#[derive(Clone, Debug)]
+pub struct Heads<'a> {
+    specs: core::slice::Iter<'a, HeadSpec>,
+    tensors: &'a [f32],
+    latent: usize,
+}
+
+impl<'a> Heads<'a> {
+    pub(crate) fn new(specs: &'a [HeadSpec], tensors: &'a [f32], latent: usize) -> Self {
+        Self { specs: specs.iter(), tensors, latent }
+    }
+}
+
+impl<'a> Iterator for Heads<'a> {
+    /// `None` in place of a head that is not compiled in.
+    type Item = (Option<AnyHead<'a>>, Option<Tail<'a>>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let spec = self.specs.next()?;
+        let (parameters, rest) = self.tensors.split_at_checked(spec.kind.parameters(self.latent)?)?;
+        let (tail, rest) = rest.split_at_checked(spec.tensors(self.latent)? - parameters.len())?;
+        self.tensors = rest;
+        Some((AnyHead::new(spec.kind, self.latent, parameters), Tail::new(tail)))
+    }
+}
+
+#[cfg(not(any(
+    feature = "mse",
+    feature = "nll",
+    feature = "elbo",
+    feature = "mahalanobis",
+    feature = "reconstruction-probability"
+)))]
+compile_error!("edgevae-core needs at least one head: enable one of its features, for instance `mse`");

@@ -1,0 +1,28 @@
+//! The reconstruction error, the reference system's score.
+
+use super::{Head, Representation, Sizes};
+
+/// Squared error averaged over features: `Σ_i residual_i² / IN`, scaled units squared.
+///
+/// A feature contributes its squared error.
+///
+/// # Cost
+/// `IN` multiply-adds; no parameters, no memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Mse;
+
+impl Head for Mse {
+    #[inline]
+    fn score(&self, representation: &Representation<'_>) -> f32 {
+        let squares = representation.residual.iter().fold(0.0, |sum, residual| sum + residual * residual);
+        squares / representation.residual.len() as f32
+    }
+
+    fn contribution(&self, representation: &Representation<'_>, feature: usize) -> f32 {
+        representation.squared_error(feature)
+    }
+
+    fn multiply_adds(&self, sizes: Sizes) -> usize {
+        sizes.inputs
+    }
+}
