@@ -95,7 +95,7 @@ impl<'a> Model<'a> {
     }
 
     /// Whether a score may be negative: a lone head's log-likelihood may, all others are distances or averages of them.
-    fn may_be_negative(&self) -> bool {
+    pub fn may_be_negative(&self) -> bool {
         self.header.heads.len() == 1 && self.needs().x_logvar
     }
 

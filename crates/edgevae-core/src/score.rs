@@ -3,7 +3,7 @@
 use crate::dense::{Dense, Write};
 use crate::error::ScoreError;
 use crate::format::Missing;
-use crate::head::gaussian::{self, clamp_logvar};
+use crate::head::gaussian::{self, LOGVAR_BOUNDS, X_LOGVAR_BOUNDS};
 use crate::head::{AnyHead, Head as _, Representation};
 use crate::memory::{self, Memory};
 use crate::model::Model;
@@ -142,7 +142,7 @@ fn encode<'b>(
     while let Some(layer) = layers.next() {
         let input = width.map_or(Some(x), |width| front.get(..width)).unwrap_or_default();
         if layers.len() == 0 {
-            log_variance(model.encoder_logvar(), input, logvar);
+            log_variance(model.encoder_logvar(), input, logvar, LOGVAR_BOUNDS);
         }
         layer.forward(input, back, Write::Replace);
         width = Some(layer.outputs());
@@ -165,7 +165,7 @@ fn decode<'b>(
     while let Some(layer) = layers.next() {
         let Some(input) = front.get(..width) else { return };
         if layers.len() == 0 {
-            log_variance(model.decoder_logvar(), input, x_logvar);
+            log_variance(model.decoder_logvar(), input, x_logvar, X_LOGVAR_BOUNDS);
             layer.forward(input, x, Write::Subtract);
         } else {
             layer.forward(input, back, Write::Replace);
@@ -175,10 +175,10 @@ fn decode<'b>(
     }
 }
 
-fn log_variance(layer: Option<Dense<'_>>, input: &[f32], logvar: &mut [f32]) {
+fn log_variance(layer: Option<Dense<'_>>, input: &[f32], logvar: &mut [f32], bounds: (f32, f32)) {
     if let (Some(layer), false) = (layer, logvar.is_empty()) {
         layer.forward(input, logvar, Write::Replace);
-        clamp_logvar(logvar);
+        gaussian::clamp(logvar, bounds);
     }
 }
 

@@ -119,6 +119,9 @@ config! {
     /// Score of a row [default: mse]
     #[arg(long)]
     score: Score,
+    /// Draws of z for the score reconstruction-probability [default: 16]
+    #[arg(long, value_name = "N")]
+    draws: u8,
     /// Seed of data, splits, initialisation, shuffling and noise [default: 0]
     #[arg(long, value_name = "N")]
     seed: u64,
@@ -160,6 +163,7 @@ impl Config {
             patience: self.patience.or(default.patience),
             validation_fraction: self.validation_fraction.unwrap_or(default.validation_fraction),
             score: self.score.unwrap_or(default.score),
+            draws: self.draws.unwrap_or(default.draws),
             seed: self.seed.unwrap_or(default.seed),
             threads: self.threads.unwrap_or_else(cores),
         }
@@ -185,6 +189,7 @@ impl Config {
             patience,
             validation_fraction,
             score,
+            draws,
             seed,
             threads: _,
         } = self.options();
@@ -207,6 +212,7 @@ impl Config {
             patience,
             validation_fraction: Some(validation_fraction),
             score: Some(score),
+            draws: Some(draws),
             seed: Some(seed),
             // Not the number of this machine's cores: results do not depend on it.
             threads: self.threads,

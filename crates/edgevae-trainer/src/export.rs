@@ -1,11 +1,13 @@
 //! From a fitted network, a scaler and a calibration to a model file.
 
-use edgevae_core::format::{self, Activation, CalibrationSet, Header, Layer, MAX_LAYERS, Missing, ScoreKind};
+use edgevae_core::format::{self, Activation, CalibrationSet, DecoderVariance, Header, Layer, MAX_LAYERS, Missing};
+use edgevae_core::head::Needs;
 
+use crate::heads::FittedHead;
 use crate::model_file::ModelFile;
 use crate::scaler::Scaler;
 use crate::threshold::Calibration;
-use crate::vae::DenseLayer;
+use crate::vae::{DenseLayer, Vae};
 
 /// Written into every model file.
 pub const TOOL: &str = concat!("edgevae ", env!("CARGO_PKG_VERSION"));
@@ -19,50 +21,74 @@ pub struct Export<'a> {
     pub scaler: &'a Scaler,
     /// What becomes of missing readings.
     pub missing: Missing,
-    /// Layers from the scaled input to `mu`.
-    pub encoder: &'a [DenseLayer],
-    /// Layers from `z` to `x_hat`.
-    pub decoder: &'a [DenseLayer],
+    /// The network.
+    pub network: &'a Vae,
     /// Seed of the run.
     pub seed: u64,
 }
 
 impl Export<'_> {
-    /// The file, with a threshold and where it comes from.
+    /// The file, with its heads, a threshold and where it comes from. Log variances that no head asks for stay out.
     ///
     /// # Shapes
     /// `names`, `scaler` and the first layer's inputs: IN; the last layer's outputs: IN. Layers: at most
     /// [`MAX_LAYERS`]; each at most 65,535 wide (checked with the options).
-    pub fn model_file(&self, calibration: &Calibration, set: CalibrationSet) -> ModelFile {
+    pub fn model_file(&self, heads: &[FittedHead], calibration: &Calibration, set: CalibrationSet) -> ModelFile {
         let names = encode_names(self.names);
-        let layers: heapless::Vec<_, MAX_LAYERS> = self.encoder.iter().chain(self.decoder).map(layer).collect();
-        let header = Header {
-            tool: TOOL,
-            seed: self.seed,
-            inputs: self.names.len() as u16,
-            encoder_layers: self.encoder.len() as u8,
-            layers,
-            missing: self.missing,
-            score: ScoreKind::Mse,
-            threshold: calibration.threshold,
-            calibration: record(calibration, set),
-            names: &names,
-        };
-        ModelFile::encode(&header, &self.tensors())
-    }
+        let needs = heads.iter().fold(Needs::default(), |needs, head| needs.or(head.kind.needs()));
+        let (encoder, decoder) = (self.network.encoder_layers(), self.network.reconstruction_layers());
+        let layers: heapless::Vec<_, MAX_LAYERS> = encoder.iter().chain(&decoder).map(layer).collect();
 
-    fn tensors(&self) -> Vec<f32> {
         let means = self.scaler.means();
         let mut tensors = [&means[..], &self.scaler.reciprocals()].concat();
         if self.missing == Missing::Mean {
             tensors.extend(means);
         }
-        for layer in self.encoder.iter().chain(self.decoder) {
-            tensors.extend_from_slice(&layer.weight);
-            tensors.extend_from_slice(&layer.bias);
+        encoder.iter().chain(&decoder).for_each(|layer| push_layer(&mut tensors, layer));
+        if needs.logvar {
+            push_layer(&mut tensors, &self.network.encoder_logvar_layer());
         }
-        tensors
+        let decoder_variance = if needs.x_logvar { self.push_variance(&mut tensors) } else { DecoderVariance::Unit };
+        for head in heads {
+            tensors.extend(&head.parameters);
+            tensors.extend(&head.tail);
+        }
+        let header = Header {
+            tool: TOOL,
+            seed: self.seed,
+            inputs: self.names.len() as u16,
+            encoder_layers: encoder.len() as u8,
+            layers,
+            missing: self.missing,
+            encoder_logvar: needs.logvar,
+            decoder_variance,
+            heads: heads.iter().map(FittedHead::spec).collect(),
+            threshold: calibration.threshold,
+            calibration: record(calibration, set),
+            names: &names,
+        };
+        ModelFile::encode(&header, &tensors)
     }
+
+    /// Adds what the decoder says of its variance.
+    fn push_variance(&self, tensors: &mut Vec<f32>) -> DecoderVariance {
+        if let Some(layer) = self.network.decoder_logvar_layer() {
+            push_layer(tensors, &layer);
+            return DecoderVariance::PerRow;
+        }
+        match self.network.feature_logvar() {
+            Some(logvar) => {
+                tensors.extend(logvar);
+                DecoderVariance::PerFeature
+            }
+            None => DecoderVariance::Unit,
+        }
+    }
+}
+
+fn push_layer(tensors: &mut Vec<f32>, layer: &DenseLayer) {
+    tensors.extend_from_slice(&layer.weight);
+    tensors.extend_from_slice(&layer.bias);
 }
 
 /// The same model with another threshold: weights, scaler and names stay as they are.

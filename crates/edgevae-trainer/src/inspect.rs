@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use edgevae_core::Model;
-use edgevae_core::format::{Activation, CalibrationSet, Missing, ScoreKind};
+use edgevae_core::format::{Activation, CalibrationSet, DecoderVariance, HeadKind, Missing};
 use serde::Serialize;
 
 use crate::threshold;
@@ -27,10 +27,14 @@ pub struct Inspection {
     pub layers: Vec<LayerInfo>,
     /// Weights, biases and scaler values.
     pub parameters: usize,
-    /// Multiply-adds of one score.
+    /// Multiply-adds of one score, network and heads.
     pub multiply_adds: usize,
-    /// What the score is.
-    pub score: &'static str,
+    /// Those of one pass of the network alone.
+    pub network_multiply_adds: usize,
+    /// Where the decoder's variance comes from, where a head asks for it.
+    pub decoder_variance: &'static str,
+    /// What makes the score; several heads are averaged on one footing.
+    pub heads: Vec<HeadInfo>,
     /// A score above it is an anomaly.
     pub threshold: f32,
     /// Where it comes from.
@@ -41,8 +45,23 @@ pub struct Inspection {
     pub features: Vec<FeatureInfo>,
     /// Bytes of the file: what it takes in flash.
     pub file_bytes: usize,
-    /// Bytes of a `Detector<IN, WIDTH>` without its reference to the model: what scoring takes in RAM.
+    /// The type of the detector that the model asks for.
+    pub detector: String,
+    /// Bytes of that detector without its reference to the model: what scoring takes in RAM.
     pub detector_bytes: usize,
+}
+
+/// One head and what it costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeadInfo {
+    /// Its name, and that of the cargo feature of edgevae-core that it needs.
+    pub name: &'static str,
+    /// Multiply-adds of one score beyond the network's pass.
+    pub multiply_adds: usize,
+    /// Bytes of its parameters in the file.
+    pub bytes: usize,
+    /// Draws of `z`, for a head that averages over them.
+    pub draws: Option<u8>,
 }
 
 /// One dense layer.
@@ -103,6 +122,19 @@ impl Inspection {
             model.feature_names().zip(model.means()).zip(model.reciprocals()).map(|((name, &mean), &reciprocal)| {
                 FeatureInfo { name: name.to_owned(), mean, scale: 1.0 / reciprocal }
             });
+        let heads = model.head_costs().map(|cost| HeadInfo {
+            name: cost.kind.name(),
+            multiply_adds: cost.multiply_adds,
+            bytes: 4 * cost.parameters,
+            draws: match cost.kind {
+                HeadKind::ReconstructionProbability { draws } => Some(draws),
+                _ => None,
+            },
+        });
+        let memory = match model.memory_len() {
+            0 => String::new(),
+            memory => format!(", {memory}"),
+        };
         Self {
             format_version: edgevae_core::format::VERSION,
             tool: header.tool.to_owned(),
@@ -113,9 +145,13 @@ impl Inspection {
             layers: layers.collect(),
             parameters: model.parameters(),
             multiply_adds: model.multiply_adds(),
-            score: match model.score_kind() {
-                ScoreKind::Mse => "mse",
+            network_multiply_adds: model.network_multiply_adds(),
+            decoder_variance: match header.decoder_variance {
+                DecoderVariance::Unit => "1",
+                DecoderVariance::PerFeature => "one for each feature",
+                DecoderVariance::PerRow => "one for each feature and row",
             },
+            heads: heads.collect(),
             threshold: model.threshold(),
             calibration: CalibrationInfo {
                 rows_from: calibration_rows(calibration.set),
@@ -132,6 +168,7 @@ impl Inspection {
             },
             features: features.collect(),
             file_bytes: bytes.len(),
+            detector: format!("Detector::<{}, {}{memory}>", model.inputs(), model.width()),
             detector_bytes: 4 * model.scratch_len(),
         }
     }
@@ -149,13 +186,27 @@ impl Inspection {
             self.layers.iter().map(|layer| format!("{} {}", layer.outputs, layer.activation)).collect();
         line("layers", &format_args!("{} inputs -> {}", self.inputs, widths.join(" -> ")));
         line("latents", &self.latent);
-        line("parameters", &format_args!("{}, {} multiply-adds a score", self.parameters, self.multiply_adds));
-        line("score", &self.score);
+        line("parameters", &self.parameters);
+        line(
+            "multiply-adds",
+            &format_args!("{} a score, {} of them in the network", self.multiply_adds, self.network_multiply_adds),
+        );
+        for (at, head) in self.heads.iter().enumerate() {
+            let name = match (at, self.heads.len()) {
+                (0, 1) => "score",
+                (0, _) => "score, mean of",
+                _ => "",
+            };
+            line(name, head);
+        }
+        if self.decoder_variance != "1" {
+            line("variance", &self.decoder_variance);
+        }
         line("threshold", &self.threshold);
         line("", &self.calibration.sentence());
         line("missing", &self.missing);
         line("flash", &format_args!("{} bytes (this file)", self.file_bytes));
-        line("RAM", &format_args!("{} bytes (Detector::<{}, {}>)", self.detector_bytes, self.inputs, self.width()));
+        line("RAM", &format_args!("{} bytes ({})", self.detector_bytes, self.detector));
         line("features", &format_args!("{:<24} {:>14} {:>14}", "name", "mean", "scale"));
         for feature in self.features.iter().take(SHOWN) {
             line("", &format_args!("{:<24} {:>14} {:>14}", feature.name, feature.mean, feature.scale));
@@ -165,11 +216,13 @@ impl Inspection {
         }
         text
     }
+}
 
-    /// The `WIDTH` of the detector: the widest layer between input and output.
-    fn width(&self) -> usize {
-        let inner = self.layers.split_last().map_or(&[][..], |(_, inner)| inner);
-        inner.iter().map(|layer| layer.outputs).max().unwrap_or(0)
+impl std::fmt::Display for HeadInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, multiply_adds, bytes, draws } = self;
+        write!(f, "{name}: {multiply_adds} multiply-adds, {bytes} bytes")?;
+        draws.map_or(Ok(()), |draws| write!(f, ", {draws} draws"))
     }
 }
 

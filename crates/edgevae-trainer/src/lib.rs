@@ -8,6 +8,7 @@ pub mod config;
 pub mod data;
 pub mod export;
 pub mod fit;
+pub mod heads;
 pub mod inspect;
 pub mod likelihood;
 pub mod loss;

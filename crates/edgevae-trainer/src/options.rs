@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use edgevae_core::format::HeadKind;
+
 use crate::beta::BetaSchedule;
 pub use crate::likelihood::Likelihood;
 
@@ -26,13 +28,82 @@ pub enum CalibrateOn {
     Holdout,
 }
 
-/// What a row's score is.
+/// What a row's score is; each is one or several [`heads`](crate::heads).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {
-    /// Reconstruction error: squared error averaged over features, scaled units.
+    /// Reconstruction error: squared error averaged over features, scaled units
     #[default]
     Mse,
+    /// Negative log-likelihood under the decoder's Gaussian
+    Nll,
+    /// Negative log-likelihood plus KL divergence: the negative evidence lower bound at z = mu
+    Elbo,
+    /// Mahalanobis distance of mu from those of the training rows
+    Mahalanobis,
+    /// Negative log-likelihood, averaged over draws of z
+    ReconstructionProbability,
+    /// Reconstruction and Mahalanobis, each as the negative log of its tail probability, averaged
+    Combined,
+}
+
+impl Score {
+    /// Every score, in the order of tables.
+    pub const ALL: [Self; 6] = [
+        Self::Mse,
+        Self::Nll,
+        Self::Elbo,
+        Self::Mahalanobis,
+        Self::ReconstructionProbability,
+        Self::Combined,
+    ];
+
+    /// The heads that make it.
+    pub fn heads(self, likelihood: Likelihood, draws: u8) -> Vec<HeadKind> {
+        match self {
+            Self::Mse => vec![HeadKind::Mse],
+            Self::Nll => vec![HeadKind::Nll],
+            Self::Elbo => vec![HeadKind::Elbo],
+            Self::Mahalanobis => vec![HeadKind::Mahalanobis],
+            Self::ReconstructionProbability => vec![HeadKind::ReconstructionProbability { draws }],
+            // The error that the training minimised: squared, or weighted by the variances that it learned.
+            Self::Combined if likelihood == Likelihood::Mse => vec![HeadKind::Mse, HeadKind::Mahalanobis],
+            Self::Combined => vec![HeadKind::Nll, HeadKind::Mahalanobis],
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mse => "mse",
+            Self::Nll => "nll",
+            Self::Elbo => "elbo",
+            Self::Mahalanobis => "mahalanobis",
+            Self::ReconstructionProbability => "reconstruction-probability",
+            Self::Combined => "combined",
+        }
+    }
+
+    /// What it is, in the words of a report.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Mse => "reconstruction error",
+            Self::Nll => "negative log-likelihood",
+            Self::Elbo => "negative ELBO",
+            Self::Mahalanobis => "Mahalanobis distance of mu",
+            Self::ReconstructionProbability => "negative log-likelihood over draws",
+            Self::Combined => "mean surprise of reconstruction and Mahalanobis",
+        }
+    }
+
+    /// Its unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Mse => "scaled units²",
+            Self::Mahalanobis => "standard deviations",
+            _ => "nats",
+        }
+    }
 }
 
 /// How beta rises.
@@ -85,6 +156,8 @@ pub struct Options {
     pub validation_fraction: f64,
     /// What a row's score is.
     pub score: Score,
+    /// Draws of `z` for a score that averages over them.
+    pub draws: u8,
     /// Seed of splits, initialisation, shuffling and noise.
     pub seed: u64,
     /// Threads of the fit; results do not depend on it.
@@ -111,6 +184,7 @@ impl Default for Options {
             patience: None,
             validation_fraction: 0.1,
             score: Score::Mse,
+            draws: 16,
             seed: 0,
             threads: 1,
         }
@@ -147,6 +221,7 @@ impl Options {
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
         check(self.threads > 0, "threads", self.threads.to_string(), whole)?;
         check(self.patience != Some(0), "patience", "0".into(), whole)?;
+        check(self.draws > 0, "draws", self.draws.to_string(), "a number from 1 to 255")?;
         check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
         check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta.to_string(), "a number of at least 0")?;
         let share = "a fraction of at least 0 and below 1";
@@ -187,7 +262,7 @@ mod tests {
     #[test]
     fn each_option_outside_its_range_is_named() {
         type Break = fn(&mut Options);
-        let broken: [(&str, Break); 18] = [
+        let broken: [(&str, Break); 19] = [
             ("hidden", |o| o.hidden = vec![]),
             ("hidden", |o| o.hidden = vec![64, 0]),
             ("hidden", |o| o.hidden = vec![8; 8]),
@@ -196,6 +271,7 @@ mod tests {
             ("batch-size", |o| o.batch_size = 0),
             ("threads", |o| o.threads = 0),
             ("patience", |o| o.patience = Some(0)),
+            ("draws", |o| o.draws = 0),
             ("lr", |o| o.lr = 0.0),
             ("lr", |o| o.lr = f32::NAN),
             ("beta", |o| o.beta = -1.0),

@@ -22,8 +22,8 @@ pub enum ThresholdError {
     /// The quantile is not inside (0, 1).
     #[error("--quantile is {0}; expected a number above 0 and below 1, as in 0.95")]
     Quantile(f64),
-    /// The threshold given is not a positive finite number.
-    #[error("--threshold is {0}; expected a positive finite number")]
+    /// The threshold given is not a finite number.
+    #[error("--threshold is {0}; expected a finite number")]
     Threshold(f32),
 }
 
@@ -34,7 +34,7 @@ pub enum ThresholdError {
 /// (`--calibrate-on holdout`) avoid that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// A score above it is an anomaly; positive and finite.
+    /// A score above it is an anomaly; finite, and never 0.
     pub threshold: f32,
     /// Quantile that gave it; `None` for a threshold by hand.
     pub quantile: Option<f64>,
@@ -104,17 +104,18 @@ pub fn calibrate(scores: &[f32], q: f64) -> Result<Calibration, ThresholdError> 
     }
     check(scores)?;
     let value = quantile(scores, q).ok_or(ThresholdError::NoScores)? as f32;
-    // A positive threshold is part of the file's contract; rows that are all reconstructed exactly would give 0.
-    let calibration = measure(scores, value.max(f32::MIN_POSITIVE));
+    // Scores that cannot be negative have a positive threshold in the file; rows that are all reconstructed exactly would
+    // give 0.
+    let calibration = measure(scores, if value == 0.0 { f32::MIN_POSITIVE } else { value });
     Ok(Calibration { quantile: Some(q), rows_needed: rows_needed(q), ..calibration })
 }
 
 /// Takes a threshold that was given, and counts which of `scores` it flags.
 ///
 /// # Errors
-/// [`ThresholdError`] when it is not positive and finite, or a score is not finite.
+/// [`ThresholdError`] when it or a score is not finite.
 pub fn at_threshold(scores: &[f32], threshold: f32) -> Result<Calibration, ThresholdError> {
-    if !(threshold.is_finite() && threshold > 0.0) {
+    if !threshold.is_finite() {
         return Err(ThresholdError::Threshold(threshold));
     }
     check(scores)?;

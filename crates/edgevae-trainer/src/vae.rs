@@ -129,6 +129,13 @@ impl DenseLayer {
         self.weight.truncate(outputs * self.inputs);
         self.bias.truncate(outputs);
     }
+
+    /// Keeps the outputs from `first` on.
+    fn keep_from(&mut self, first: usize) {
+        self.outputs -= first;
+        self.weight.drain(..first * self.inputs);
+        self.bias.drain(..first);
+    }
 }
 
 /// A variational autoencoder whose forward pass is dfdx's own: the reference for the fused training step and for the
@@ -194,6 +201,21 @@ impl Vae {
         layers
     }
 
+    /// The layer beside that of `mu` whose outputs, clamped, are the posterior's log variance.
+    pub fn encoder_logvar_layer(&self) -> DenseLayer {
+        let mut heads = self.export(&self.layers[self.shape.encoder_depth() - 1]);
+        heads.keep_from(self.shape.latent);
+        heads
+    }
+
+    /// The layer beside that of `x_hat` whose outputs, clamped, are the log variance of each feature; `None` but for
+    /// [`Likelihood::Gaussian`].
+    pub fn decoder_logvar_layer(&self) -> Option<DenseLayer> {
+        let mut output = self.decoder_layers().pop().filter(|layer| layer.outputs > self.shape.inputs)?;
+        output.keep_from(self.shape.inputs);
+        Some(output)
+    }
+
     /// The learned log variance of each feature, `[IN]`, within [`LOGVAR_BOUNDS`]; `None` but for
     /// [`Likelihood::GaussianPerFeature`].
     pub fn feature_logvar(&self) -> Option<Vec<f32>> {
@@ -257,13 +279,28 @@ impl Vae {
     /// # Panics
     /// When `x` has not IN columns.
     pub fn reconstruct_with_logvar(&self, x: ArrayView2<f32>) -> (Array2<f32>, Array2<f32>) {
-        let mut x_hat = Array2::zeros(x.raw_dim());
-        let mut logvar = Array2::zeros(x.raw_dim());
-        for (block, rows) in x.axis_chunks_iter(ndarray::Axis(0), BLOCK_ROWS).enumerate() {
+        self.decode(self.encode(x).0.view())
+    }
+
+    /// The mean and the log variance that the decoder gives each feature: `(x_hat, logvar)`, as
+    /// [`Vae::reconstruct_with_logvar`].
+    ///
+    /// # Shapes
+    /// - `z`: `[ROWS, LATENT]`
+    /// - returns: `[ROWS, IN]` twice, scaled
+    ///
+    /// # Panics
+    /// When `z` has not LATENT columns.
+    pub fn decode(&self, z: ArrayView2<f32>) -> (Array2<f32>, Array2<f32>) {
+        assert_eq!(z.ncols(), self.shape.latent, "columns of the latents");
+        let mut x_hat = Array2::zeros((z.nrows(), self.shape.inputs));
+        let mut logvar = Array2::zeros(x_hat.raw_dim());
+        let device = self.parameters.device();
+        for (block, rows) in z.axis_chunks_iter(ndarray::Axis(0), BLOCK_ROWS).enumerate() {
             let start = block * BLOCK_ROWS;
             let to = s![start..start + rows.nrows(), ..];
-            let (mu, _) = self.encode_taped(self.matrix(rows));
-            let (mean, variance) = self.decode_taped(mu);
+            let z = device.tensor_from_vec(rows.iter().copied().collect(), (rows.nrows(), rows.ncols()));
+            let (mean, variance) = self.decode_taped(z);
             x_hat.slice_mut(to).iter_mut().zip(mean.as_vec()).for_each(|(to, from)| *to = from);
             if let Some(variance) = variance {
                 logvar.slice_mut(to).iter_mut().zip(variance.as_vec()).for_each(|(to, from)| *to = from);

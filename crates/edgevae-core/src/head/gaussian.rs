@@ -2,11 +2,18 @@
 
 use super::Representation;
 
-/// Log variances are held in `[-LOGVAR_LIMIT, LOGVAR_LIMIT]`, in training and in scoring.
+/// Bounds of the posterior's log variance, in training and in scoring.
 ///
 /// `exp(10)` is 2.2e4: far beyond any variance that a standardized feature needs, and far from overflow (`exp(89)` is
 /// infinite in `f32`).
-pub const LOGVAR_LIMIT: f32 = 10.0;
+pub const LOGVAR_BOUNDS: (f32, f32) = (-10.0, 10.0);
+
+/// Bounds of the decoder's log variance, scaled units, in training and in scoring.
+///
+/// Below: a standard deviation of 1/20 of the feature's own. A constant or coarsely quantised column would otherwise
+/// drive its variance towards zero, and with it its share of the objective over all others. Above: as wide as that of
+/// the latents, for rows that no latent explains.
+pub const X_LOGVAR_BOUNDS: (f32, f32) = (-6.0, 10.0);
 
 /// `ln 2π`
 pub const LN_2PI: f32 = 1.837_877_1;
@@ -46,10 +53,15 @@ pub fn kl(mu: &[f32], logvar: &[f32]) -> f32 {
     mu.iter().zip(logvar).fold(0.0, |sum, (mu, &logvar)| sum - 0.5 * (1.0 + logvar - mu * mu - libm::expf(logvar)))
 }
 
-/// Holds log variances in their range; NaN stays NaN.
-pub(crate) fn clamp_logvar(logvar: &mut [f32]) {
+/// Holds log variances within their bounds; NaN stays NaN.
+pub(crate) fn clamp(logvar: &mut [f32], (low, high): (f32, f32)) {
     for value in logvar {
-        *value = value.clamp(-LOGVAR_LIMIT, LOGVAR_LIMIT);
+        // Not `f32::clamp`, which panics on bounds in the wrong order.
+        *value = match *value {
+            below if below < low => low,
+            above if above > high => high,
+            inside => inside,
+        };
     }
 }
 
@@ -81,7 +93,7 @@ mod tests {
     #[test]
     fn a_log_variance_that_is_no_number_stays_none() {
         let mut values = [-11.0, 0.5, 12.0, f32::NAN];
-        clamp_logvar(&mut values);
+        clamp(&mut values, LOGVAR_BOUNDS);
         assert_eq!(values[..3], [-10.0, 0.5, 10.0]);
         assert!(values[3].is_nan(), "it must survive to the score and become an error");
     }

@@ -29,8 +29,8 @@ def dense(number, k, outputs, a):
     return [b + sum(w * v for w, v in zip(row, a)) for b, row in zip(bias, weight)]
 
 
-def clamp(values):
-    return [min(max(v, -10.0), 10.0) for v in values]
+def clamp(values, low):
+    return [min(max(v, low), 10.0) for v in values]
 
 
 def run(layers, k, a):
@@ -47,7 +47,7 @@ def nll_terms(x, z, k, variance):
     logvar = {
         "unit": [0.0] * IN,
         "feature": [small(i) for i in range(IN)],
-        "row": clamp(dense(small, 0, IN, hidden)),
+        "row": clamp(dense(small, 0, IN, hidden), -6.0),
     }[variance]
     residual = [v - h for v, h in zip(x, x_hat)]
     return residual, [0.5 * (log(2 * pi) + l + r * r * exp(-l)) for r, l in zip(residual, logvar)]
@@ -66,7 +66,7 @@ def scores(sample, variance):
     """Score and contributions of each feature: mse, nll, elbo, mahalanobis, reconstruction-probability, all together."""
     x = [(s - m) * r for s, m, r in zip(sample, MEAN, RECIPROCAL)]
     mu, hidden, k = run(LAYERS[:2], 0, x)
-    logvar = clamp(dense(small, 0, 2, hidden))
+    logvar = clamp(dense(small, 0, 2, hidden), -10.0)
     residual, terms = nll_terms(x, mu, k, variance)
     squares = [r * r for r in residual]
     kl = -0.5 * sum(1 + l - m * m - exp(l) for m, l in zip(mu, logvar))

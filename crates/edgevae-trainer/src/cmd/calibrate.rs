@@ -48,6 +48,11 @@ impl Cmd {
             }
             Ok(())
         })?;
+        if let Some(threshold) = self.threshold.filter(|&threshold| threshold <= 0.0)
+            && !file.model()?.may_be_negative()
+        {
+            anyhow::bail!("--threshold is {threshold}; expected a positive number: the scores of this model are never below 0");
+        }
         let (calibration, set) = match self.threshold {
             Some(threshold) => (threshold::at_threshold(&scores, threshold)?, CalibrationSet::ByHand),
             None => (threshold::calibrate(&scores, self.quantile)?, CalibrationSet::File),

@@ -3,7 +3,7 @@
 mod adam;
 mod epoch;
 mod error;
-mod random;
+pub(crate) mod random;
 mod state;
 
 use ndarray::{ArrayView2, Axis};
@@ -207,7 +207,7 @@ pub fn fit(
 }
 
 /// KL of one latent of one row in nats: `-0.5 * (1 + logvar - mu² - exp(logvar))`.
-fn kl_term(mu: f32, logvar: f32) -> f64 {
+pub(crate) fn kl_term(mu: f32, logvar: f32) -> f64 {
     let (mu, logvar) = (f64::from(mu), f64::from(logvar));
     -0.5 * (1.0 + logvar - mu * mu - logvar.exp())
 }

@@ -27,6 +27,8 @@ pub struct Report {
     pub roc: Vec<RocPoint>,
     /// The precision-recall curve by falling threshold (rising recall); empty when undefined.
     pub precision_recall: Vec<PrecisionRecallPoint>,
+    /// What the contributions of `worst_rows` are.
+    pub contribution: Contribution,
     /// The rows with the highest scores, worst first.
     pub worst_rows: Vec<WorstRow>,
     /// Names of the features, `[IN]`, in the order of the model.
@@ -94,7 +96,18 @@ pub struct CalibrationNote {
     pub warning: Option<String>,
 }
 
-/// A row with a high score and where its error comes from.
+/// What a feature's contribution to a score is.
+#[derive(Clone, Debug, Default)]
+pub struct Contribution {
+    /// In the singular: "squared error".
+    pub name: String,
+    /// Its unit: "scaled units²", "nats".
+    pub unit: String,
+    /// How the score of a row follows from those of its features, as a sentence.
+    pub relation: String,
+}
+
+/// A row with a high score and where it comes from.
 #[derive(Clone, Debug)]
 pub struct WorstRow {
     /// Number of the data row in its source, from 1.
@@ -103,8 +116,8 @@ pub struct WorstRow {
     pub score: f32,
     /// Whether it is an anomaly; `None` without labels.
     pub label: Option<bool>,
-    /// Squared error of each feature, `[IN]`, in scaled units squared.
-    pub squared_errors: Vec<f32>,
+    /// Contribution of each feature, `[IN]`.
+    pub contributions: Vec<f32>,
 }
 
 /// Mean KL divergence of each latent over the rows of the fit.

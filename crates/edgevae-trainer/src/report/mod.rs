@@ -16,7 +16,7 @@ use std::io;
 
 use plotters::drawing::DrawingAreaErrorKind;
 
-pub use input::{CalibrationNote, DatasetSummary, LatentSummary, Report, ScoredRows, WorstRow};
+pub use input::{CalibrationNote, Contribution, DatasetSummary, LatentSummary, Report, ScoredRows, WorstRow};
 
 /// A report that contradicts itself, or a picture that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,9 @@ pub enum ReportError {
 pub fn render(report: &Report) -> Result<String, ReportError> {
     check_rows(&report.scored)?;
     for row in &report.worst_rows {
-        let (expected, found) = (report.feature_names.len(), row.squared_errors.len());
+        let (expected, found) = (report.feature_names.len(), row.contributions.len());
         if expected != found {
-            return Err(ReportError::Length { what: "squared errors of a row", expected, found });
+            return Err(ReportError::Length { what: "contributions of a row", expected, found });
         }
     }
     Ok(html::page(&report.title, &sections::all(report)?))

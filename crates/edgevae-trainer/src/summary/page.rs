@@ -4,7 +4,7 @@ use super::{FILES, Run};
 use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
 use crate::metrics;
-use crate::options::{Likelihood, Schedule, TrainOn};
+use crate::options::{Likelihood, Schedule, Score, TrainOn};
 use crate::report::{self, Report, ReportError};
 use crate::train::PARITY_LIMIT;
 use edgevae_core::SliceDetector;
@@ -34,8 +34,8 @@ impl Run<'_> {
         let trained = self.trained;
         report::ScoredRows {
             rows: "test rows".into(),
-            score: "reconstruction error".into(),
-            unit: "scaled units²".into(),
+            score: self.options.score.title().into(),
+            unit: self.options.score.unit().into(),
             scores: trained.test_scores.clone(),
             labels: trained.test_labels.clone(),
             threshold: trained.calibration.threshold,
@@ -76,6 +76,7 @@ impl Run<'_> {
             precision_recall: labels
                 .map_or_else(Vec::new, |labels| metrics::precision_recall_curve(&trained.test_scores, labels)),
             metrics: quality,
+            contribution: self.contribution(),
             worst_rows: self.worst_rows(),
             feature_names: dataset.names.clone(),
             latents: report::LatentSummary {
@@ -151,7 +152,30 @@ impl Run<'_> {
         )
     }
 
-    /// The test rows with the highest scores and the squared error of each of their features.
+    /// What the score's contributions are, as [`edgevae_core::head`] documents them.
+    fn contribution(&self) -> report::Contribution {
+        let (name, unit, relation) = match self.options.score {
+            Score::Mse => ("squared error", "scaled units²", "The score of a row is the mean over its features."),
+            Score::Nll | Score::ReconstructionProbability => {
+                ("negative log-likelihood", "nats", "The score of a row is the sum over its features.")
+            }
+            Score::Elbo => (
+                "negative log-likelihood",
+                "nats",
+                "The score of a row is the sum over its features and the KL divergence of the row, which is in no feature.",
+            ),
+            Score::Mahalanobis => (
+                "squared error",
+                "scaled units²",
+                "The score is a distance in the latents and has no features; the squared reconstruction errors tell what \
+                 the network did not expect in the row.",
+            ),
+            Score::Combined => ("surprise", "nats", "The score of a row is the sum over its features."),
+        };
+        report::Contribution { name: name.into(), unit: unit.into(), relation: relation.into() }
+    }
+
+    /// The test rows with the highest scores and what each of their features contributes.
     fn worst_rows(&self) -> Vec<report::WorstRow> {
         let Self { dataset, source, trained, .. } = self;
         let mut order: Vec<usize> = (0..trained.test_scores.len()).collect();
@@ -168,7 +192,11 @@ impl Run<'_> {
                 row: source.row_number(row) as usize,
                 score: trained.test_scores[at],
                 label: trained.test_labels.as_ref().map(|labels| labels[at]),
-                squared_errors: detector.explain().to_vec(),
+                contributions: {
+                    let mut contributions = vec![0.0; sample.len()];
+                    detector.explain(&mut contributions);
+                    contributions
+                },
             }
         });
         rows.collect()

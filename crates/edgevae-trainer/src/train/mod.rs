@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use edgevae_core::LoadError;
 use edgevae_core::format::{CalibrationSet, Missing};
-use ndarray::Axis;
+use ndarray::{Array2, Axis};
 
 use crate::data::Dataset;
 use crate::export::Export;
 use crate::fit::{self, EpochRecord, Fit, FitError, FitOptions};
+use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
 use crate::options::Options;
@@ -120,88 +121,155 @@ pub fn train(
     options: &Options,
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
-    if dataset.names.len() > usize::from(u16::MAX) {
-        return Err(TrainError::TooManyFeatures(dataset.names.len()));
+    Fitted::new(dataset, missing, options, on_epoch)?.finish(options)
+}
+
+/// A fitted network and the rows of its data set by their use; any score can be made of it without another fit.
+pub struct Fitted<'d> {
+    dataset: &'d Dataset,
+    missing: Missing,
+    rows: Rows,
+    scaler: Scaler,
+    fit: Fit,
+    /// Latent means of the fitted rows, `[ROWS, LATENT]`.
+    mu: Array2<f32>,
+    fit_seconds: f64,
+    warnings: Vec<String>,
+}
+
+impl<'d> Fitted<'d> {
+    /// Splits, scales and fits.
+    ///
+    /// # Errors
+    /// [`TrainError`]; options are expected to be valid ([`Options::validate`]).
+    pub fn new(
+        dataset: &'d Dataset,
+        missing: Missing,
+        options: &Options,
+        on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    ) -> Result<Self, TrainError> {
+        if dataset.names.len() > usize::from(u16::MAX) {
+            return Err(TrainError::TooManyFeatures(dataset.names.len()));
+        }
+        let mut warnings = Vec::new();
+        let rows = Rows::choose(dataset, options, &mut warnings)?;
+        let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
+        let fit_raw = raw(&rows.fit);
+        let scaler = Scaler::fit(fit_raw.view())
+            .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
+        rows::warn_about_columns(dataset, &scaler, &mut warnings);
+
+        let fit_options = FitOptions {
+            shape: Shape {
+                inputs: dataset.names.len(),
+                hidden: options.hidden.clone(),
+                latent: options.latent,
+                likelihood: options.likelihood,
+            },
+            epochs: options.epochs,
+            batch_size: options.batch_size,
+            learning_rate: options.lr,
+            beta: options.beta,
+            schedule: options.schedule(),
+            patience: options.patience,
+            seed: options.seed,
+            threads: options.threads,
+        };
+        let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
+        let start = Instant::now();
+        let scaled = scaler.transform(fit_raw.view());
+        let fit = fit::fit(scaled.view(), validation.as_ref().map(|rows| rows.view()), &fit_options, on_epoch)?;
+        let fit_seconds = start.elapsed().as_secs_f64();
+        let (mu, _) = fit.vae.encode(scaled.view());
+        Ok(Self { dataset, missing, rows, scaler, fit, mu, fit_seconds, warnings })
     }
-    let mut warnings = Vec::new();
-    let rows = Rows::choose(dataset, options, &mut warnings)?;
-    let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
-    let fit_raw = raw(&rows.fit);
-    let scaler = Scaler::fit(fit_raw.view())
-        .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
-    rows::warn_about_columns(dataset, &scaler, &mut warnings);
 
-    let fit_options = FitOptions {
-        shape: Shape {
-            inputs: dataset.names.len(),
-            hidden: options.hidden.clone(),
-            latent: options.latent,
-            likelihood: options.likelihood,
-        },
-        epochs: options.epochs,
-        batch_size: options.batch_size,
-        learning_rate: options.lr,
-        beta: options.beta,
-        schedule: options.schedule(),
-        patience: options.patience,
-        seed: options.seed,
-        threads: options.threads,
-    };
-    let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
-    let start = Instant::now();
-    let scaled = scaler.transform(fit_raw.view());
-    let fit = fit::fit(scaled.view(), validation.as_ref().map(|rows| rows.view()), &fit_options, on_epoch)?;
-    let fit_seconds = start.elapsed().as_secs_f64();
+    /// Fits the heads of a score, calibrates, exports, reloads and evaluates.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    pub fn finish(&self, options: &Options) -> Result<Trained, TrainError> {
+        let Self { dataset, rows, scaler, fit, .. } = self;
+        let mut warnings = self.warnings.clone();
+        let heads = self.heads(options)?;
+        // Scores do not depend on the threshold, so a first file without one gives the scores that calibrate the second.
+        let uncalibrated = self.uncalibrated(&heads, options)?;
+        let scores = |indices: &[usize]| scoring::score_rows(&uncalibrated, self.raw(indices).view(), indices);
+        let test_scores = scores(&rows.test)?;
+        let test_labels =
+            dataset.labels.as_ref().map(|labels| rows.test.iter().map(|&row| labels[row]).collect::<Vec<_>>());
+        let normal_test_scores: Vec<f32> = match &test_labels {
+            Some(labels) => {
+                test_scores.iter().zip(labels).filter(|(_, label)| !**label).map(|(score, _)| *score).collect()
+            }
+            None => Vec::new(),
+        };
+        let (set, calibration_scores) = match rows.calibration_set(options, normal_test_scores.len())? {
+            CalibrationSet::TestNormals => (CalibrationSet::TestNormals, normal_test_scores),
+            CalibrationSet::Holdout => (CalibrationSet::Holdout, scores(&rows.holdout)?),
+            _ => (CalibrationSet::TrainingRows, scores(&rows.fit)?),
+        };
+        if set == CalibrationSet::TrainingRows {
+            warnings.push(rows::CALIBRATED_ON_TRAINING_ROWS.into());
+        }
+        let calibration = threshold::calibrate(&calibration_scores, options.quantile)?;
+        warnings.extend(calibration.warning());
+        let model = self.export(options).model_file(&heads, &calibration, set);
 
-    let (encoder, decoder) = (fit.vae.encoder_layers(), fit.vae.reconstruction_layers());
-    let export = Export {
-        names: &dataset.names,
-        scaler: &scaler,
-        missing,
-        encoder: &encoder,
-        decoder: &decoder,
-        seed: options.seed,
-    };
-    // Scores do not depend on the threshold, so a first file without one gives the scores that calibrate the second.
-    let uncalibrated = export.model_file(&threshold::at_threshold(&[], f32::MAX)?, CalibrationSet::ByHand);
-    let scores = |indices: &[usize]| scoring::score_rows(&uncalibrated, raw(indices).view(), indices);
-    let test_scores = scores(&rows.test)?;
-    let test_labels =
-        dataset.labels.as_ref().map(|labels| rows.test.iter().map(|&row| labels[row]).collect::<Vec<_>>());
-    let normal_test_scores: Vec<f32> = match &test_labels {
-        Some(labels) => test_scores.iter().zip(labels).filter(|(_, label)| !**label).map(|(score, _)| *score).collect(),
-        None => Vec::new(),
-    };
-    let (set, calibration_scores) = match rows.calibration_set(options, normal_test_scores.len())? {
-        CalibrationSet::TestNormals => (CalibrationSet::TestNormals, normal_test_scores),
-        CalibrationSet::Holdout => (CalibrationSet::Holdout, scores(&rows.holdout)?),
-        _ => (CalibrationSet::TrainingRows, scores(&rows.fit)?),
-    };
-    if set == CalibrationSet::TrainingRows {
-        warnings.push(rows::CALIBRATED_ON_TRAINING_ROWS.into());
+        // Without a test split the fitted rows serve: the comparison is about arithmetic, not about quality.
+        let compared = if rows.test.is_empty() { &rows.fit[..rows.fit.len().min(10_000)] } else { &rows.test[..] };
+        let parity = parity::compare(&model, &heads, &fit.vae, scaler, self.raw(compared).view(), compared)?;
+        let confusion = test_labels.as_ref().map(|labels| Confusion::at(&test_scores, labels, calibration.threshold));
+        Ok(Trained {
+            model,
+            fit: fit.clone(),
+            scaler: scaler.clone(),
+            calibration,
+            calibration_set: set,
+            fitted_rows: rows.fit.clone(),
+            test_rows: rows.test.clone(),
+            test_scores,
+            test_labels,
+            confusion,
+            parity,
+            fit_seconds: self.fit_seconds,
+            warnings,
+        })
     }
-    let calibration = threshold::calibrate(&calibration_scores, options.quantile)?;
-    warnings.extend(calibration.warning());
-    let model = export.model_file(&calibration, set);
 
-    // Without a test split the fitted rows serve: the comparison is about arithmetic, not about quality.
-    let compared = if rows.test.is_empty() { &rows.fit[..rows.fit.len().min(10_000)] } else { &rows.test[..] };
-    let parity = parity::compare(&model, &fit.vae, &scaler, raw(compared).view(), compared)?;
-    let parity = (parity, compared.len());
-    let confusion = test_labels.as_ref().map(|labels| Confusion::at(&test_scores, labels, calibration.threshold));
-    Ok(Trained {
-        model,
-        fit,
-        scaler,
-        calibration,
-        calibration_set: set,
-        fitted_rows: rows.fit,
-        test_rows: rows.test,
-        test_scores,
-        test_labels,
-        confusion,
-        parity,
-        fit_seconds,
-        warnings,
-    })
+    /// The heads of the score, on one footing where there are several.
+    ///
+    /// The footing comes from rows kept out of the fit for calibration, else from the fitted rows; never from the test
+    /// rows, which only evaluate.
+    fn heads(&self, options: &Options) -> Result<Vec<FittedHead>, TrainError> {
+        let kinds = options.score.heads(options.likelihood, options.draws);
+        let mut heads: Vec<FittedHead> =
+            kinds.iter().map(|&kind| FittedHead::new(kind, self.mu.view(), options.seed)).collect();
+        if heads.len() > 1 {
+            let footing = if self.rows.holdout.is_empty() { &self.rows.fit } else { &self.rows.holdout };
+            for head in &mut heads {
+                let alone = self.uncalibrated(std::slice::from_ref(head), options)?;
+                head.tail = heads::fit_tail(&scoring::score_rows(&alone, self.raw(footing).view(), footing)?);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// A file whose threshold flags nothing.
+    fn uncalibrated(&self, heads: &[FittedHead], options: &Options) -> Result<ModelFile, TrainError> {
+        let never = threshold::at_threshold(&[], f32::MAX)?;
+        let file = self.export(options).model_file(heads, &never, CalibrationSet::ByHand);
+        file.model()?;
+        Ok(file)
+    }
+
+    fn export(&self, options: &Options) -> Export<'_> {
+        let Self { dataset, missing, scaler, fit, .. } = self;
+        Export { names: &dataset.names, scaler, missing: *missing, network: &fit.vae, seed: options.seed }
+    }
+
+    /// Rows in raw units.
+    fn raw(&self, indices: &[usize]) -> Array2<f32> {
+        self.dataset.features.select(Axis(0), indices)
+    }
 }

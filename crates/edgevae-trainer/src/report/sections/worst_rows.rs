@@ -16,10 +16,12 @@ pub(super) fn render(report: &Report) -> String {
     }
     let shown = leading_features(rows, report.feature_names.len());
     let mut body = paragraph(&format!(
-        "The {} with the highest scores. A number is the squared error of one feature in scaled units squared; the bar \
-         behind it is that feature's share of the row's error. The reconstruction error of a row is the mean over all \
-         its features.",
-        plural(rows.len(), "row")
+        "The {} with the highest scores. A number is the {} of one feature in {}; the bar behind it is that feature's \
+         share of the row. {}",
+        plural(rows.len(), "row"),
+        report.contribution.name,
+        report.contribution.unit,
+        report.contribution.relation,
     ));
     if shown.len() < report.feature_names.len() {
         body += &paragraph(&format!(
@@ -39,7 +41,7 @@ fn leading_features(rows: &[WorstRow], features: usize) -> Vec<usize> {
     let mut shares = vec![0.0; features];
     for row in rows {
         let total = total(row);
-        for (sum, error) in shares.iter_mut().zip(&row.squared_errors) {
+        for (sum, error) in shares.iter_mut().zip(&row.contributions) {
             *sum += share(*error, total);
         }
     }
@@ -50,8 +52,9 @@ fn leading_features(rows: &[WorstRow], features: usize) -> Vec<usize> {
     order
 }
 
+/// What a row's contributions add up to; negative ones, which lower a score, have no share in it.
 fn total(row: &WorstRow) -> f64 {
-    row.squared_errors.iter().map(|error| f64::from(*error)).sum()
+    row.contributions.iter().map(|part| f64::from(part.max(0.0))).sum()
 }
 
 /// Share of `error` in `total`, in `0..=1`; 0 where it has no meaning.
@@ -61,9 +64,11 @@ fn share(error: f32, total: f64) -> f64 {
 }
 
 fn table(report: &Report, rows: &[WorstRow], shown: &[usize]) -> String {
-    let mut out = String::from(
-        "<div class=\"scroll\">\n<table class=\"errors\">\n<caption>Squared error by feature and row</caption>\n\
+    let mut out = format!(
+        "<div class=\"scroll\">\n<table class=\"errors\">\n<caption>Contribution by feature and row: {}, {}</caption>\n\
          <thead>\n<tr><th scope=\"col\">row</th>",
+        Escaped(&report.contribution.name),
+        Escaped(&report.contribution.unit),
     );
     for row in rows {
         out += &format!("<th scope=\"col\" class=\"number\">{}</th>", row.row);
@@ -85,7 +90,7 @@ fn table(report: &Report, rows: &[WorstRow], shown: &[usize]) -> String {
     for &feature in shown {
         out += &format!("<tr><th scope=\"row\">{}</th>", Escaped(&report.feature_names[feature]));
         for row in rows {
-            out += &cell(f64::from(row.squared_errors[feature]), share(row.squared_errors[feature], total(row)));
+            out += &cell(f64::from(row.contributions[feature]), share(row.contributions[feature], total(row)));
         }
         out += "</tr>\n";
     }
@@ -93,8 +98,8 @@ fn table(report: &Report, rows: &[WorstRow], shown: &[usize]) -> String {
     if others > 0 {
         out += &format!("<tr><th scope=\"row\">{}, sum</th>", plural(others, "other feature"));
         for row in rows {
-            let listed: f64 = shown.iter().map(|feature| f64::from(row.squared_errors[*feature])).sum();
-            let rest = (total(row) - listed).max(0.0);
+            let listed: f64 = shown.iter().map(|feature| f64::from(row.contributions[*feature])).sum();
+            let rest = row.contributions.iter().map(|part| f64::from(*part)).sum::<f64>() - listed;
             out += &cell(rest, share(rest as f32, total(row)));
         }
         out += "</tr>\n";
@@ -112,8 +117,8 @@ fn cell(error: f64, share: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(squared_errors: Vec<f32>) -> WorstRow {
-        WorstRow { row: 1, score: 1.0, label: None, squared_errors }
+    fn row(contributions: Vec<f32>) -> WorstRow {
+        WorstRow { row: 1, score: 1.0, label: None, contributions }
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
             row: i + 1,
             score: scored.scores[i],
             label: scored.labels.as_ref().map(|labels| labels[i]),
-            squared_errors: shares.iter().map(|s| s / mean * scored.scores[i]).collect(),
+            contributions: shares.iter().map(|s| s / mean * scored.scores[i]).collect(),
         }
     });
     let worst_rows = worst_rows.collect();
@@ -158,6 +158,11 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
         metrics: Quality::of(&[], None, 1.0),
         roc: vec![],
         precision_recall: vec![],
+        contribution: Contribution {
+            name: "squared error".into(),
+            unit: "scaled units²".into(),
+            relation: "The reconstruction error of a row is the mean over its features.".into(),
+        },
         worst_rows,
         feature_names,
         latents: LatentSummary {
@@ -210,7 +215,7 @@ pub(super) fn edge_cases() -> Vec<(&'static str, Report)> {
     wide.latents.kl = (0..64).map(|j| f64::from(j % 5) * 0.3).collect();
     let mut hard = report(unlabelled(scored(3, 0, 0.5)), 2, 3);
     hard.scored.scores = vec![f32::NAN, f32::INFINITY, 1.0];
-    hard.worst_rows[0].squared_errors = vec![f32::INFINITY, 1.0];
+    hard.worst_rows[0].contributions = vec![f32::INFINITY, 1.0];
     hard.history[0].objective = f64::INFINITY;
     hard.history[1].kl = f64::NAN;
     hard.latents.kl = vec![f64::NAN];

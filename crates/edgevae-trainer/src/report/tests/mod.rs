@@ -63,6 +63,7 @@ fn user_text_cannot_become_markup() {
     report.scored.unit = bad.into();
     report.calibration = CalibrationNote { statement: bad.into(), warning: Some(bad.into()) };
     report.feature_names.fill(bad.into());
+    report.contribution = Contribution { name: bad.into(), unit: bad.into(), relation: bad.into() };
     report.parity = bad.into();
     report.reproduce = vec![bad.into()];
     report.files = vec![(bad.into(), bad.into())];
@@ -197,7 +198,7 @@ fn lists_that_do_not_belong_together_are_refused() {
     assert!(score_histogram_svg(&report.scored).is_err());
 
     let mut report = fixtures::reference();
-    report.worst_rows[2].squared_errors.pop();
+    report.worst_rows[2].contributions.pop();
     let error = render(&report).unwrap_err();
     assert!(matches!(error, ReportError::Length { expected: 10, found: 9, .. }), "{error}");
 
