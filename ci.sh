@@ -19,11 +19,18 @@ doc() { # documentation builds without a warning
   RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 }
 
+features() { # the core builds and refuses by name with each head alone
+  local head
+  for head in mse nll elbo mahalanobis reconstruction-probability mse,mahalanobis,combination; do
+    cargo test -p edgevae-core --no-default-features --features "$head" --test features --locked --quiet
+  done
+}
+
 test() { # unit tests, doc tests, whole-path tests through the binary
   cargo test --workspace --locked
 }
 
-ALL="fmt clippy doc test"
+ALL="fmt clippy doc features test"
 
 names() { sed -nE 's/^([a-z_]+)\(\) \{ # (.*)/\1\t\2/p' "$0" | expand -t 12; }
 

@@ -3,7 +3,7 @@
 use crate::dense::{Dense, Write};
 use crate::error::ScoreError;
 use crate::format::Missing;
-use crate::head::gaussian::{self, LOGVAR_BOUNDS, X_LOGVAR_BOUNDS};
+use crate::head::gaussian::{self, LOGVAR_LIMIT, X_LOGVAR_BOUNDS};
 use crate::head::{AnyHead, Head as _, Representation};
 use crate::memory::{self, Memory};
 use crate::model::Model;
@@ -142,7 +142,7 @@ fn encode<'b>(
     while let Some(layer) = layers.next() {
         let input = width.map_or(Some(x), |width| front.get(..width)).unwrap_or_default();
         if layers.len() == 0 {
-            log_variance(model.encoder_logvar(), input, logvar, LOGVAR_BOUNDS);
+            log_variance(model.encoder_logvar(), input, logvar, (-LOGVAR_LIMIT, LOGVAR_LIMIT));
         }
         layer.forward(input, back, Write::Replace);
         width = Some(layer.outputs());

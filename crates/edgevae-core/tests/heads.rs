@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Aligned, DRAWS, GOLDEN, TAIL, encode, every_head, header, kinds, parameters, tensors, with_heads};
-use edgevae_core::format::{DecoderVariance, Header, HeadKind, HeadSpec};
+use edgevae_core::format::{DecoderVariance, HeadKind, HeadSpec, Header};
 use edgevae_core::{Detector, LoadError, Model, ScoreError, SliceDetector};
 use proptest::prelude::*;
 

@@ -25,12 +25,8 @@ pub enum Likelihood {
     GaussianPerFeature,
 }
 
-/// Bounds of the decoder's log variance, scaled units; outside, its gradient is zero.
-///
-/// Below: a standard deviation of 1/20 of the feature's own. A constant or coarsely quantised column would otherwise
-/// drive its variance towards zero, and with it its share of the objective over all others. Above: as wide as that of
-/// the latents, for rows that no latent explains.
-pub const LOGVAR_BOUNDS: (f32, f32) = (-6.0, 10.0);
+/// Bounds of the decoder's log variance, those of the core; outside, its gradient is zero.
+pub use edgevae_core::head::gaussian::X_LOGVAR_BOUNDS as LOGVAR_BOUNDS;
 
 impl Likelihood {
     /// Outputs of the decoder's last layer: `x_hat`, then for [`Likelihood::Gaussian`] the log variances.

@@ -8,11 +8,8 @@ use dfdx::prelude::*;
 /// A matrix whose sizes are known at run time, `[BATCH, COLUMNS]`.
 pub(crate) type Matrix<T = NoneTape> = Tensor<(usize, usize), f32, Cpu, T>;
 
-/// The log variance is held in `[-LOGVAR_LIMIT, LOGVAR_LIMIT]`; outside, its gradient is zero.
-///
-/// `exp(10)` is 2.2e4: far beyond any variance that a standardized feature needs, and far from overflow (`exp(89)` is
-/// infinite in `f32`).
-pub(crate) const LOGVAR_LIMIT: f32 = 10.0;
+/// The posterior's log variance is held in `[-LOGVAR_LIMIT, LOGVAR_LIMIT]`, as in the core; outside, its gradient is zero.
+pub(crate) use edgevae_core::head::gaussian::LOGVAR_LIMIT;
 
 /// Half the squared error, summed over features, averaged over the batch, less the constant of the Gaussian likelihood.
 ///

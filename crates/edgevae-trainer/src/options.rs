@@ -49,14 +49,8 @@ pub enum Score {
 
 impl Score {
     /// Every score, in the order of tables.
-    pub const ALL: [Self; 6] = [
-        Self::Mse,
-        Self::Nll,
-        Self::Elbo,
-        Self::Mahalanobis,
-        Self::ReconstructionProbability,
-        Self::Combined,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Mse, Self::Nll, Self::Elbo, Self::Mahalanobis, Self::ReconstructionProbability, Self::Combined];
 
     /// The heads that make it.
     pub fn heads(self, likelihood: Likelihood, draws: u8) -> Vec<HeadKind> {

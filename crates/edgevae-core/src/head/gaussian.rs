@@ -2,11 +2,11 @@
 
 use super::Representation;
 
-/// Bounds of the posterior's log variance, in training and in scoring.
+/// The posterior's log variance is held in `[-LOGVAR_LIMIT, LOGVAR_LIMIT]`, in training and in scoring.
 ///
 /// `exp(10)` is 2.2e4: far beyond any variance that a standardized feature needs, and far from overflow (`exp(89)` is
 /// infinite in `f32`).
-pub const LOGVAR_BOUNDS: (f32, f32) = (-10.0, 10.0);
+pub const LOGVAR_LIMIT: f32 = 10.0;
 
 /// Bounds of the decoder's log variance, scaled units, in training and in scoring.
 ///
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_log_variance_that_is_no_number_stays_none() {
         let mut values = [-11.0, 0.5, 12.0, f32::NAN];
-        clamp(&mut values, LOGVAR_BOUNDS);
+        clamp(&mut values, (-LOGVAR_LIMIT, LOGVAR_LIMIT));
         assert_eq!(values[..3], [-10.0, 0.5, 10.0]);
         assert!(values[3].is_nan(), "it must survive to the score and become an error");
     }

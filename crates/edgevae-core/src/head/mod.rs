@@ -17,6 +17,9 @@ pub mod nll;
 pub mod reconstruction_probability;
 pub mod tail;
 
+use core::convert::Infallible;
+use core::marker::PhantomData;
+
 use crate::format::{HeadKind, HeadSpec};
 use tail::Tail;
 
@@ -155,6 +158,9 @@ pub enum AnyHead<'a> {
     /// Negative log-likelihood over draws.
     #[cfg(feature = "reconstruction-probability")]
     ReconstructionProbability(reconstruction_probability::ReconstructionProbability<'a>),
+    /// None: gives the lifetime a use in a build whose heads have no parameters.
+    #[doc(hidden)]
+    Never(Infallible, PhantomData<&'a [f32]>),
 }
 
 /// Calls a method of whichever head it is.
@@ -171,6 +177,7 @@ macro_rules! each {
             AnyHead::Mahalanobis($head) => $call,
             #[cfg(feature = "reconstruction-probability")]
             AnyHead::ReconstructionProbability($head) => $call,
+            AnyHead::Never(never, _) => match *never {},
         }
     };
 }

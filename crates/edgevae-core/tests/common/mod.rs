@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use edgevae_core::format::{
-    self, Activation, Calibration, CalibrationSet, DecoderVariance, Header, HeadKind, HeadSpec, Layer, Missing,
+    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing,
 };
 
 pub const MEAN: [f32; 3] = [20.0, -3.0, 101_300.0];

@@ -51,7 +51,9 @@ impl Cmd {
         if let Some(threshold) = self.threshold.filter(|&threshold| threshold <= 0.0)
             && !file.model()?.may_be_negative()
         {
-            anyhow::bail!("--threshold is {threshold}; expected a positive number: the scores of this model are never below 0");
+            anyhow::bail!(
+                "--threshold is {threshold}; expected a positive number: the scores of this model are never below 0"
+            );
         }
         let (calibration, set) = match self.threshold {
             Some(threshold) => (threshold::at_threshold(&scores, threshold)?, CalibrationSet::ByHand),

@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn whitened_rows_have_unit_covariance() {
-        let rows = rows(4000, &array![[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 0.25, 0.125]]);
+        let rows = rows(4000, &array![[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 0.25, 0.5]]);
         let whitening = Whitening::fit(rows.view());
         assert!(whitening.shrinkage < 1e-3, "{}", whitening.shrinkage);
         let white = (rows.mapv(f64::from) - &whitening.mean).dot(&whitening.matrix.t());
