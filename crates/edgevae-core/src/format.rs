@@ -23,9 +23,9 @@ pub const MAX_HEADS: usize = 8;
 
 const LENGTH_AT: usize = MAGIC.len() + 1;
 const HEADER_AT: usize = LENGTH_AT + 4;
-const CRC_LEN: usize = 4;
+pub(crate) const CRC_LEN: usize = 4;
 /// CRC-32 as in Ethernet, zip and PNG. Without its 1 KiB table: the check runs once at start-up.
-const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+pub(crate) static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// What a dense layer applies to its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

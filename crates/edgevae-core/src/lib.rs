@@ -27,6 +27,8 @@ mod memory;
 mod model;
 mod scaler;
 mod score;
+pub mod signature;
+pub mod slots;
 
 pub use dense::Dense;
 pub use detector::{Detector, SliceDetector};
@@ -34,6 +36,8 @@ pub use error::{LoadError, ScoreError};
 pub use model::{Layers, Model};
 pub use scaler::standardize;
 pub use score::Verdict;
+#[cfg(feature = "signature")]
+pub use signature::{PublicKey, SignatureError};
 
 /// Embeds a model file in the program, aligned for [`Model::from_bytes`]; the bytes stay in flash.
 ///

@@ -110,6 +110,7 @@ pub fn every_head() -> Aligned {
 }
 
 /// Bytes at an address that is a multiple of 16, as `include_model!` gives them.
+#[derive(Clone)]
 pub struct Aligned {
     words: Vec<u128>,
     len: usize,
