@@ -24,6 +24,12 @@ pub enum Command {
     Calibrate(cmd::calibrate::Cmd),
     /// What a model file holds
     Inspect(cmd::inspect::Cmd),
+    /// Make a key pair that signs models
+    Keygen(cmd::keygen::Cmd),
+    /// Sign a model, so that devices with the public key take no other
+    Sign(cmd::sign::Cmd),
+    /// Check a model's signature as a device does
+    Verify(cmd::verify::Cmd),
     /// Write the reference data set, or a variant of it, as CSV
     Synth(cmd::synth::Cmd),
 }
@@ -37,6 +43,9 @@ impl Command {
             Self::Evaluate(cmd) => cmd.run().map(|()| false),
             Self::Calibrate(cmd) => cmd.run().map(|()| false),
             Self::Inspect(cmd) => cmd.run().map(|()| false),
+            Self::Keygen(cmd) => cmd.run().map(|()| false),
+            Self::Sign(cmd) => cmd.run().map(|()| false),
+            Self::Verify(cmd) => cmd.run().map(|()| false),
             Self::Synth(cmd) => cmd.run().map(|()| false),
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use edgevae_core::Model;
 use edgevae_core::format::{Activation, CalibrationSet, DecoderVariance, HeadKind, Missing};
+use edgevae_core::signature::TRAILER_LEN;
 use serde::Serialize;
 
 use crate::threshold;
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub seed: u64,
     /// CRC-32 at the end of the file, hexadecimal.
     pub checksum: String,
+    /// Whether a signature follows the file; `edgevae verify` tells by whom.
+    pub signed: bool,
     /// Number of features.
     pub inputs: usize,
     /// Number of latents.
@@ -104,8 +107,8 @@ pub struct FeatureInfo {
 }
 
 impl Inspection {
-    /// Describes a loaded model; `bytes` are those it was loaded from.
-    pub fn of(model: &Model<'_>, bytes: &[u8]) -> Self {
+    /// Describes a loaded model; `bytes` are those it was loaded from, without the signature that it may have.
+    pub fn of(model: &Model<'_>, bytes: &[u8], signed: bool) -> Self {
         let header = model.header();
         let calibration = model.calibration();
         let (exceedances, rows) = (calibration.exceedances, calibration.rows);
@@ -140,6 +143,7 @@ impl Inspection {
             tool: header.tool.to_owned(),
             seed: header.seed,
             checksum: format!("{checksum:08x}"),
+            signed,
             inputs: model.inputs(),
             latent: model.latent(),
             layers: layers.collect(),
@@ -167,7 +171,7 @@ impl Inspection {
                 Missing::Mean => "mean",
             },
             features: features.collect(),
-            file_bytes: bytes.len(),
+            file_bytes: bytes.len() + if signed { TRAILER_LEN } else { 0 },
             detector: format!("Detector::<{}, {}{memory}>", model.inputs(), model.width()),
             detector_bytes: 4 * model.scratch_len(),
         }
@@ -182,6 +186,7 @@ impl Inspection {
         };
         line("written by", &format_args!("{}, format version {}, seed {}", self.tool, self.format_version, self.seed));
         line("checksum", &self.checksum);
+        line("signed", &if self.signed { "yes; `edgevae verify` checks by whom" } else { "no" });
         let widths: Vec<String> =
             self.layers.iter().map(|layer| format!("{} {}", layer.outputs, layer.activation)).collect();
         line("layers", &format_args!("{} inputs -> {}", self.inputs, widths.join(" -> ")));

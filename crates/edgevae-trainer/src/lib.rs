@@ -20,6 +20,7 @@ pub mod report;
 pub mod results;
 pub mod scaler;
 pub mod scoring;
+pub mod signing;
 pub mod summary;
 pub mod threshold;
 pub mod train;

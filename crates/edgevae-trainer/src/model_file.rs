@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edgevae_core::format::{self, Header};
-use edgevae_core::{LoadError, Model};
+use edgevae_core::{LoadError, Model, signature};
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +28,38 @@ pub enum ModelFileError {
     },
 }
 
-/// Bytes of a model file at an address that is a multiple of 16, as the core wants them.
+/// Bytes at an address that is a multiple of 16, as the core wants them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelFile {
+pub struct AlignedBytes {
     words: Vec<u128>,
     len: usize,
 }
 
-impl ModelFile {
-    /// Copies bytes to an aligned place. It does not check them; [`ModelFile::model`] does.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
+impl AlignedBytes {
+    /// Copies bytes to an aligned place.
+    pub fn new(bytes: &[u8]) -> Self {
         let mut words = vec![0_u128; bytes.len().div_ceil(size_of::<u128>())];
         bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
         Self { words, len: bytes.len() }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len]
+    }
+}
+
+/// A model file without its signature, if it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    bytes: AlignedBytes,
+    signed: bool,
+}
+
+impl ModelFile {
+    /// Copies an unsigned file to an aligned place. It does not check it; [`ModelFile::model`] does.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: AlignedBytes::new(bytes), signed: false }
     }
 
     /// Encodes a header and its numbers.
@@ -50,22 +69,28 @@ impl ModelFile {
         Self::from_bytes(&out[..len])
     }
 
-    /// Reads a file and checks it.
+    /// Reads a file and checks it. A signature is taken off and not checked: that takes a key, and is `edgevae verify`'s.
     ///
     /// # Errors
     /// [`ModelFileError`] when it cannot be read or is not a model that this version loads.
     pub fn open(path: &Path) -> Result<Self, ModelFileError> {
         let bytes = fs::read(path).map_err(|source| ModelFileError::Read { path: path.to_owned(), source })?;
-        let file = Self::from_bytes(&bytes);
+        let (file, signature) = signature::split(&bytes).unwrap_or((&bytes, None));
+        let file = Self { signed: signature.is_some(), ..Self::from_bytes(file) };
         match file.model() {
             Ok(_) => Ok(file),
             Err(source) => Err(ModelFileError::Load { path: path.to_owned(), source }),
         }
     }
 
-    /// The file as it lies on disk.
+    /// The file as it lies on disk, without a signature.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.len]
+        self.bytes.as_slice()
+    }
+
+    /// Whether the file that was opened had a signature; by whom is not known.
+    pub fn is_signed(&self) -> bool {
+        self.signed
     }
 
     /// The checked view that scores.

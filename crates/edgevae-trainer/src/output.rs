@@ -80,12 +80,28 @@ impl OutputFile {
     /// # Errors
     /// [`OutputError::Write`].
     pub fn create(path: &Path) -> Result<Self, OutputError> {
+        let mut builder = tempfile::Builder::new();
+        // A temporary file is for its owner only; results are as readable as any other file of the user.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Self::create_with(path, &mut builder)
+    }
+
+    /// As [`OutputFile::create`], for a file that nobody but its owner may read.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn create_secret(path: &Path) -> Result<Self, OutputError> {
+        Self::create_with(path, &mut tempfile::Builder::new())
+    }
+
+    fn create_with(path: &Path, builder: &mut tempfile::Builder<'_, '_>) -> Result<Self, OutputError> {
         let parent = parent(path);
         fs::create_dir_all(parent).map_err(failed(path))?;
         if path.is_dir() {
             return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
         }
-        let file = tempfile::Builder::new().prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
+        let file = builder.prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
         let file = file.map_err(failed(path))?;
         let unfinished = Unfinished::new(file.path());
         Ok(Self { file, path: path.to_owned(), unfinished })
@@ -188,6 +204,18 @@ mod tests {
         drop(OutputFile::create(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"row\n", "an unfinished file leaves the old one");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_are_as_readable_as_other_files_and_secrets_are_not() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+        OutputFile::create(&dir.path().join("result")).unwrap().finish().unwrap();
+        OutputFile::create_secret(&dir.path().join("secret")).unwrap().finish().unwrap();
+        fs::write(dir.path().join("other"), "").unwrap();
+        assert_eq!((mode("result"), mode("secret")), (mode("other"), 0o600));
     }
 
     #[test]

@@ -66,6 +66,9 @@ impl Cmd {
         if !self.quiet {
             eprintln!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
             eprintln!("written: {}", self.out.display());
+            if file.is_signed() {
+                eprintln!("note: not signed any more; sign it again with `edgevae sign`");
+            }
         }
         Ok(())
     }

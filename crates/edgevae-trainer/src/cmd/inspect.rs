@@ -19,7 +19,7 @@ pub struct Cmd {
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
-        let inspection = Inspection::of(&file.model()?, file.bytes());
+        let inspection = Inspection::of(&file.model()?, file.bytes(), file.is_signed());
         if self.json {
             println!("{}", serde_json::to_string_pretty(&inspection)?);
         } else {

@@ -3,8 +3,11 @@
 pub mod calibrate;
 pub mod evaluate;
 pub mod inspect;
+pub mod keygen;
 pub mod progress;
 pub mod rows;
 pub mod score;
+pub mod sign;
 pub mod synth;
 pub mod train;
+pub mod verify;

@@ -1,0 +1,48 @@
+//! `edgevae sign`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::signing::SecretKey;
+
+#[derive(Debug, Args)]
+pub struct Cmd {
+    /// Model file to sign; a signature that it has is replaced
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Secret key, as `edgevae keygen` writes it
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Signed model file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Cmd {
+    pub fn run(self) -> anyhow::Result<()> {
+        let file = ModelFile::open(&self.model)?;
+        let key = SecretKey::read(&self.key)?;
+        warn_if_others_can_read(&self.key);
+        let mut out = OutputFile::create(&self.out)?;
+        out.write_all(&key.sign(file.bytes()))?;
+        out.finish()?;
+        eprintln!("{}: signed; public key {}", self.out.display(), key.public().to_hex());
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn warn_if_others_can_read(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if let Ok(metadata) = path.metadata()
+        && metadata.permissions().mode() & 0o077 != 0
+    {
+        eprintln!("warning: others can read the secret key; chmod 600 {}", path.display());
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_others_can_read(_: &Path) {}

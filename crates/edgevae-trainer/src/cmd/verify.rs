@@ -1,0 +1,32 @@
+//! `edgevae verify`
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use edgevae_core::Model;
+use edgevae_trainer::model_file::AlignedBytes;
+use edgevae_trainer::signing::Public;
+
+#[derive(Debug, Args)]
+pub struct Cmd {
+    /// Signed model file
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Key that must have signed it: public (PEM or 64 hexadecimal digits) or secret
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+impl Cmd {
+    /// Refuses what a device with this key refuses, by the code that runs there.
+    pub fn run(self) -> anyhow::Result<()> {
+        let public = Public::read(&self.key)?;
+        let key = public.to_core().with_context(|| self.key.display().to_string())?;
+        let name = || self.model.display().to_string();
+        let bytes = AlignedBytes::new(&std::fs::read(&self.model).with_context(name)?);
+        Model::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;
+        println!("{}: signed with {}", self.model.display(), public.to_hex());
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! The CSV reader on any bytes, with any options, in pieces of any size.
+//!
+//! The first byte chooses the options, the rest is the file.
+#![no_main]
+
+use std::io::Read;
+
+use edgevae_trainer::data::csv::{self, CsvOptions, Features, Missing, RowReader};
+use libfuzzer_sys::fuzz_target;
+
+/// Hands out a few bytes at a time, so that cells and line ends fall across reads.
+struct Trickle<'a>(&'a [u8], usize);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.1.min(buffer.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(len);
+        buffer[..len].copy_from_slice(now);
+        self.0 = later;
+        Ok(len)
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&choice, file)) = input.split_first() else { return };
+    let options = CsvOptions {
+        delimiter: [None, Some(b';'), Some(b','), Some(b'|')][usize::from(choice & 3)],
+        label: (choice & 4 != 0).then(|| "label".into()),
+        ignore: if choice & 8 != 0 { vec!["f1".into()] } else { Vec::new() },
+        features: match choice >> 4 & 3 {
+            0 | 1 => Features::All,
+            2 => Features::Named(vec!["f0".into(), "f2".into()]),
+            _ => Features::OfModel(vec!["f2".into(), "f0".into()]),
+        },
+        missing: Missing::ALL[usize::from(choice >> 6) % 3],
+    };
+    let read = |step| RowReader::new(Trickle(file, step), "fuzz", &options).and_then(csv::collect);
+    let whole = read(usize::MAX);
+    match (&whole, read(7)) {
+        (Ok(whole), Ok(pieces)) => {
+            let bits = |loaded: &csv::Loaded| loaded.dataset.features.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(whole), bits(&pieces));
+            let is_allowed = |x: &f32| x.is_finite() || (x.is_nan() && options.missing == Missing::Mean);
+            assert!(whole.dataset.features.iter().all(is_allowed));
+        }
+        (Err(whole), Err(pieces)) => assert_eq!(whole.to_string(), pieces.to_string()),
+        (whole, pieces) => panic!("{whole:?} in one piece, {pieces:?} in pieces of 7 bytes"),
+    }
+});

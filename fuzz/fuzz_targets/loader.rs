@@ -1,0 +1,27 @@
+//! `Model::from_bytes` on any bytes, and every accessor of a model that it accepts.
+#![no_main]
+
+use edgevae_core::{Model, format, signature};
+use edgevae_fuzz::{Aligned, mutate_model};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_target!(|input: &[u8]| {
+    let aligned = Aligned::new(input);
+    let _ = format::declared_length(input);
+    let _ = signature::split(input);
+    let Ok(model) = Model::from_bytes(aligned.bytes()) else { return };
+    assert_eq!(model.feature_names().count(), model.inputs());
+    assert_eq!(model.means().len(), model.inputs());
+    assert_eq!(model.reciprocals().len(), model.inputs());
+    assert!(model.fills().is_empty() || model.fills().len() == model.inputs());
+    assert!(model.latent() > 0 && model.width() >= model.latent());
+    assert!(model.threshold() > 0.0 && model.tensors().iter().all(|value| value.is_finite()));
+    let mut width = model.inputs();
+    for layer in model.layers() {
+        assert_eq!((layer.inputs(), layer.weight.len()), (width, width * layer.outputs()));
+        width = layer.outputs();
+    }
+    assert_eq!((width, model.layers().count()), (model.inputs(), model.header().layers.len()));
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| { mutate_model(data, size, max_size, seed) });

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Fills fuzz/corpus with real files: models that `edgevae` trained and the golden ones, their data, their configs.
+#
+#   fuzz/seed.sh            builds `edgevae` first; EDGEVAE names a binary that is already there
+set -euo pipefail
+cd "$(dirname "$0")"
+if [ -z "${EDGEVAE:-}" ]; then
+  cargo build --quiet --locked --manifest-path ../Cargo.toml -p edgevae-trainer
+  EDGEVAE=../target/debug/edgevae
+fi
+EDGEVAE=$(realpath "$EDGEVAE")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p corpus/{loader,scorer,slots,csv,config}
+
+number=0
+train() { # small models of every kind of layer table, missing policy and calibration
+  number=$((number + 1))
+  "$EDGEVAE" train --quiet --epochs 2 --beta-warmup 1 --threads 1 --out "$work/$number" "$@"
+}
+"$EDGEVAE" synth --rows 120 --features 3 --out "$work/rows.csv"
+sed '5s/^[^,]*//' "$work/rows.csv" > "$work/holes.csv"
+train --synth rows=120 --hidden 2 --latent 1
+train --synth rows=120 --hidden 4,3 --latent 2
+train --data "$work/rows.csv" --label label --hidden 3 --latent 1 --train-on normal
+train --data "$work/rows.csv" --ignore label --hidden 3 --latent 2 --calibrate-on holdout
+train --data "$work/holes.csv" --label label --missing mean --hidden 2 --latent 1
+train --data "$work/holes.csv" --label label --missing drop --hidden 2,2,2 --latent 1 --patience 1
+"$EDGEVAE" calibrate --quiet --model "$work/3/model.evae" --data "$work/rows.csv" --threshold 3 --out "$work/by-hand.evae"
+
+models=("$work"/*/model.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)
+for model in "${models[@]}"; do
+  name=$(sha1sum < "$model" | cut -c1-16)
+  cp "$model" "corpus/loader/$name"
+  # A sample behind the file: 1.0, -0.0, the largest f32, a subnormal, NaN.
+  { cat "$model"; printf '\0\0\200?\0\0\0\200\377\377\177\177\1\0\0\0\0\0\300\177'; } > "corpus/scorer/$name"
+  cp "$model" "corpus/scorer/$name-zero"
+  # One slot for the file and one that is erased; the mutator writes the records.
+  { printf '\350EVSL\1\0\0\0\40\0\0\0'; printf '\377%.0s' {1..20}; cat "$model"; printf '\377%.0s' {1..64}; } > "corpus/slots/$name"
+done
+for data in "$work"/*.csv "$work"/*/history.csv "$work"/*/scores.csv; do
+  for choice in 0 4 64 196 36 49; do
+    { printf "\\$(printf %o "$choice")"; head -n 6 "$data"; } > "corpus/csv/$(basename "$(dirname "$data")")-$(basename "$data")-$choice"
+  done
+done
+printf '\0\357\273\277"a b";c;"d""e"\r\n1e3;-0.0;"5"\r\n\r\n;NaN;inf\r\n' > corpus/csv/quoted
+for run in "$work"/[0-9]*; do cp "$run/config.toml" "corpus/config/$(basename "$run")"; done
+printf 'synth = "rows=20,shift=2"\nhidden = [8, 4]\nbeta-schedule = "cyclical"\n' > corpus/config/synth
+for target in loader scorer slots csv config; do echo "$(ls "corpus/$target" | wc -l) seeds for $target"; done
