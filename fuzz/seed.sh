@@ -14,9 +14,9 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p corpus/{loader,scorer,slots,csv,config}
 
 number=0
-train() { # small models of every kind of layer table, missing policy and calibration
+train() { # small models of every kind of layer table, score, missing policy and calibration
   number=$((number + 1))
-  "$EDGEVAE" train --quiet --epochs 2 --beta-warmup 1 --threads 1 --out "$work/$number" "$@"
+  "$EDGEVAE" train --quiet --epochs 2 --beta-warmup 1 --threads 1 --out "$work/$number" "$@" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
 }
 "$EDGEVAE" synth --rows 120 --features 3 --out "$work/rows.csv"
 sed '5s/^[^,]*//' "$work/rows.csv" > "$work/holes.csv"
@@ -26,6 +26,10 @@ train --data "$work/rows.csv" --label label --hidden 3 --latent 1 --train-on nor
 train --data "$work/rows.csv" --ignore label --hidden 3 --latent 2 --calibrate-on holdout
 train --data "$work/holes.csv" --label label --missing mean --hidden 2 --latent 1
 train --data "$work/holes.csv" --label label --missing drop --hidden 2,2,2 --latent 1 --patience 1
+for score in nll elbo mahalanobis reconstruction-probability combined; do
+  train --synth rows=120 --hidden 3 --latent 2 --score "$score"
+  train --synth rows=120 --hidden 3 --latent 1 --score "$score" --likelihood gaussian
+done
 "$EDGEVAE" calibrate --quiet --model "$work/3/model.evae" --data "$work/rows.csv" --threshold 3 --out "$work/by-hand.evae"
 
 models=("$work"/*/model.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)

@@ -15,7 +15,13 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(model.reciprocals().len(), model.inputs());
     assert!(model.fills().is_empty() || model.fills().len() == model.inputs());
     assert!(model.latent() > 0 && model.width() >= model.latent());
-    assert!(model.threshold() > 0.0 && model.tensors().iter().all(|value| value.is_finite()));
+    assert!(model.threshold() > 0.0 || model.may_be_negative());
+    assert!(model.threshold().is_finite() && model.tensors().iter().all(|value| value.is_finite()));
+    assert!(model.heads().all(|(head, _)| head.is_some()) && model.heads().count() > 0);
+    let _ = (model.multiply_adds(), model.head_costs().count(), model.memory_len(), model.scratch_len());
+    assert_eq!(model.feature_logvar().len() % model.inputs(), 0);
+    assert!(model.encoder_logvar().is_none_or(|layer| layer.outputs() == model.latent()));
+    assert!(model.decoder_logvar().is_none_or(|layer| layer.outputs() == model.inputs()));
     let mut width = model.inputs();
     for layer in model.layers() {
         assert_eq!((layer.inputs(), layer.weight.len()), (width, width * layer.outputs()));

@@ -5,7 +5,7 @@
 //! names and tensors as its shapes ask for.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use edgevae_core::format::{self, Header, Missing};
+use edgevae_core::format::{self, DecoderVariance, HeadKind, Header, Missing};
 use libfuzzer_sys::fuzzer_mutate;
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -68,12 +68,7 @@ fn rebuild(data: &mut [u8], size: usize, max_size: usize) -> Option<usize> {
     let inputs = usize::from(header.inputs);
     let mut layers = header.layers.clone();
     layers.last_mut()?.outputs = header.inputs;
-    let mut needed = inputs * if header.missing == Missing::Mean { 3 } else { 2 };
-    let mut width = inputs;
-    for layer in &layers {
-        needed += usize::from(layer.outputs) * (width + 1);
-        width = layer.outputs.into();
-    }
+    let needed = tensors_needed(&Header { layers: layers.clone(), ..header.clone() });
     let tail = &old[file..];
     if inputs + 4 * needed + tail.len() + header.tool.len() + 256 > max_size {
         return None;
@@ -86,4 +81,32 @@ fn rebuild(data: &mut [u8], size: usize, max_size: usize) -> Option<usize> {
     let len = format::encode(&header, &tensors, &mut data[..max_size - tail.len()]).ok()?;
     data[len..][..tail.len()].copy_from_slice(tail);
     Some(len + tail.len())
+}
+
+/// Numbers that the shapes and heads of a header ask for, as `docs/FORMAT.md` counts them.
+fn tensors_needed(header: &Header<'_>) -> usize {
+    let inputs = usize::from(header.inputs);
+    let widths: Vec<usize> = header.layers.iter().map(|layer| layer.outputs.into()).collect();
+    let width_after = |layer: Option<usize>| layer.map_or(inputs, |layer| widths.get(layer).copied().unwrap_or(0));
+    let latent = usize::from(header.encoder_layers).checked_sub(1).map_or(0, |layer| width_after(Some(layer)));
+    let mut needed = inputs * if header.missing == Missing::Mean { 3 } else { 2 };
+    let before = std::iter::once(inputs).chain(widths.iter().copied());
+    needed += widths.iter().zip(before).map(|(outputs, inputs)| outputs * (inputs + 1)).sum::<usize>();
+    if header.encoder_logvar {
+        needed += latent * (1 + width_after(usize::from(header.encoder_layers).checked_sub(2)));
+    }
+    needed += match header.decoder_variance {
+        DecoderVariance::Unit => 0,
+        DecoderVariance::PerFeature => inputs,
+        DecoderVariance::PerRow => inputs * (1 + width_after(widths.len().checked_sub(2))),
+    };
+    let heads = header.heads.iter().map(|head| {
+        let tail = if head.knots == 0 { 0 } else { 2 + usize::from(head.knots) };
+        tail + match head.kind {
+            HeadKind::Mse | HeadKind::Nll | HeadKind::Elbo => 0,
+            HeadKind::Mahalanobis => latent * (latent + 1) / 2 + latent,
+            HeadKind::ReconstructionProbability { draws } => latent * usize::from(draws),
+        }
+    });
+    needed + heads.sum::<usize>()
 }

@@ -42,6 +42,10 @@ pub(crate) fn score(model: &Model<'_>, sample: &[f32], buffers: Buffers<'_>) -> 
     }
     scale(model, sample, residual)?;
     represent(model, residual, front, back, memory);
+    // For every head: one that does not look at the residual sees nothing of a reading that ReLU cut away.
+    if !residual.iter().fold(0.0, |sum: f32, residual| sum + residual * residual).is_finite() {
+        return Err(ScoreError::Overflow);
+    }
     model.verdict(&memory::representation(model, residual, memory))
 }
 

@@ -317,7 +317,7 @@ fn what_is_no_whole_model_file_is_not_committed() {
     start.put(Which::A, 7, file(1).bytes());
     let new = file(2);
     let len = new.bytes().len();
-    let mut refuse = |bytes: &[u8], error: UpdateError<Fault>| {
+    let refuse = |bytes: &[u8], error: UpdateError<Fault>| {
         let mut flash = start.clone();
         assert_eq!(update(&mut flash, bytes), Err(error), "{} bytes", bytes.len());
         old(&flash);

@@ -141,3 +141,35 @@ pub fn encode(header: &Header<'_>, tensors: &[f32]) -> Aligned {
 pub fn small() -> Aligned {
     encode(&header(), &tensors())
 }
+
+/// A file of every kind there is: each head under each variance, all heads together, each policy for missing readings,
+/// each origin of the threshold.
+pub fn every_kind() -> Vec<(String, Aligned)> {
+    let mut files = vec![("plain".into(), small()), ("all heads".into(), every_head())];
+    for variance in [UNIT, FEATURE, ROW] {
+        files.extend(kinds().map(|kind| (format!("{kind:?} {variance:?}"), with_heads(&[kind], variance))));
+    }
+    let mut with_fills = tensors();
+    with_fills.splice(6..6, [19.0, -2.5, 101_000.0]);
+    files.push(("mean".into(), encode(&Header { missing: Missing::Mean, ..header() }, &with_fills)));
+    files.push(("drop".into(), encode(&Header { missing: Missing::Drop, ..header() }, &tensors())));
+    let by_hand = Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None };
+    files.push(("by hand".into(), encode(&Header { calibration: by_hand, ..header() }, &tensors())));
+    files
+}
+
+/// A model of the default size, 10-64-32-8-32-64-10, with numbers that mean nothing.
+pub fn default_size() -> Aligned {
+    let widths = [64, 32, 8, 32, 64, 10];
+    let layer = |(at, outputs): (usize, u16)| {
+        let linear = at == 2 || at == 5;
+        Layer { outputs, activation: if linear { Activation::Linear } else { Activation::Relu } }
+    };
+    let layers = widths.into_iter().enumerate().map(layer).collect();
+    let dense: usize =
+        [10, 64, 32, 8, 32, 64].iter().zip(widths).map(|(ins, outs)| (ins + 1) * usize::from(outs)).sum();
+    let numbers = (0..dense).map(|k| ((k * 37 % 101) as f32 - 50.0) / 256.0);
+    let numbers: Vec<f32> = [1.0; 20].into_iter().chain(numbers).collect();
+    let names: Vec<u8> = (b'a'..=b'j').flat_map(|letter| [1, letter]).collect();
+    encode(&Header { inputs: 10, encoder_layers: 3, layers, names: &names, ..header() }, &numbers)
+}

@@ -89,9 +89,10 @@ def scores(sample, variance):
     return alone + [(sum(surprise(score) for score, _ in alone) / len(alone), shares)]
 
 
-print("[")
-for sample in ([20.0, -3.0, 101300.0], [21.5, -2.75, 101364.0], [17.0, -3.5, 101250.0], [35.0, 1.0, 99999.0]):
-    for variance in ("unit", "feature", "row"):
-        rows = ",\n        ".join(f"({score!r}, {contributions!r})" for score, contributions in scores(sample, variance))
-        print(f"    ({sample}, {variance.upper()}, [\n        {rows},\n    ]),")
-print("]")
+if __name__ == "__main__":
+    print("[")
+    for sample in ([20.0, -3.0, 101300.0], [21.5, -2.75, 101364.0], [17.0, -3.5, 101250.0], [35.0, 1.0, 99999.0]):
+        for variance in ("unit", "feature", "row"):
+            rows = ",\n        ".join(f"({score!r}, {contributions!r})" for score, contributions in scores(sample, variance))
+            print(f"    ({sample}, {variance.upper()}, [\n        {rows},\n    ]),")
+    print("]")
