@@ -1,5 +1,6 @@
 //! Whole files in, tables or messages out: what is read, what is refused and in which words, what is written.
 
+mod pieces;
 mod reads;
 mod refuses;
 mod shared_data;
