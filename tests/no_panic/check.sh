@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Links the core without std and without a panic handler that exists: see src/lib.rs.
+#
+#   tests/no_panic/check.sh          checks at the optimisation levels that firmware uses, and that the check can fail
+set -euo pipefail
+cd "$(dirname "$0")"
+
+links() { # LEVEL FEATURES ENTRY...
+  local level=$1 features=$2 entries=()
+  shift 2
+  for entry in "$@"; do entries+=("-Wl,--undefined=$entry"); done
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=$level cargo build --quiet --release --locked --features "$features" || exit 2
+  cc -nostdlib -static -Wl,--gc-sections -Wl,--entry=probe_score "${entries[@]}" \
+    -Wl,--defsym=memcpy=0,--defsym=memmove=0,--defsym=memset=0,--defsym=memcmp=0,--defsym=bcmp=0 \
+    -Wl,--defsym=probe_read=0,--defsym=probe_write=0,--defsym=probe_erase=0 \
+    target/release/libedgevae_no_panic.a -o target/probe 2> target/link.log
+}
+
+for level in s 2 3; do
+  links "$level" update probe_score probe_slots probe_update || { grep -m 5 . target/link.log >&2; echo "a panic is reachable at opt-level $level" >&2; exit 1; }
+  echo "opt-level $level: no panic is reachable ($(size target/probe | awk 'NR == 2 { print $1 }') bytes of code)"
+done
+if links s control probe_score || ! grep -q a_panic_is_reachable target/link.log; then
+  echo "the control case links although it panics: this check shows nothing" >&2
+  exit 1
+fi
+echo "control: a reachable panic is found"

@@ -1,0 +1,169 @@
+//! Everything that firmware calls, as one program without std. `./ci.sh no_panic` links it.
+//!
+//! The panic handler calls a function that exists nowhere. The linker drops what is not reachable; if a panic is, the
+//! handler stays, the function is undefined and the link fails.
+#![no_std]
+
+use edgevae_core::{Detector, Model, ScoreError, SliceDetector, slots};
+
+unsafe extern "C" {
+    fn a_panic_is_reachable() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: it is never called: a program that reaches it does not link.
+    unsafe { a_panic_is_reachable() }
+}
+
+/// Named by the precompiled `core`, which may unwind; this program does not.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// Bytes and numbers of any length and content, as the outside world gives them.
+///
+/// # Safety
+/// The caller vouches for the pointers.
+unsafe fn slice<'a, T>(start: *const T, len: usize) -> &'a [T] {
+    // SAFETY: as the caller says.
+    unsafe { core::slice::from_raw_parts(start, len) }
+}
+
+fn outcome(result: Result<edgevae_core::Verdict, ScoreError>) -> f32 {
+    match result {
+        Ok(verdict) if verdict.is_anomaly => verdict.score,
+        Ok(verdict) => -verdict.score,
+        Err(ScoreError::NonFinite { index }) => index as f32,
+        Err(_) => f32::NAN,
+    }
+}
+
+/// Loads, takes apart and scores, with arrays and in borrowed memory.
+///
+/// # Safety
+/// The pointers are those of so many bytes and numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn probe_score(
+    bytes: *const u8,
+    len: usize,
+    sample: *const f32,
+    samples: usize,
+    scratch: *mut f32,
+    scratch_len: usize,
+) -> f32 {
+    // SAFETY: as the caller says.
+    let (bytes, sample) = unsafe { (slice(bytes, len), slice(sample, samples)) };
+    // SAFETY: as the caller says.
+    let scratch = unsafe { core::slice::from_raw_parts_mut(scratch, scratch_len) };
+    let Ok(model) = Model::from_bytes(bytes) else { return 1.0 };
+    let sizes = model.inputs() + model.width() + model.latent() + model.scratch_len() + model.multiply_adds();
+    let names = model.feature_names().map(str::len).sum::<usize>();
+    let mut sum = (sizes + names + model.parameters() + model.head_costs().count()) as f32;
+    if let (Ok(mut detector), Some(sample)) = (Detector::<10, 64, 48>::new(&model), sample.first_chunk()) {
+        sum += outcome(detector.score(sample)) + detector.explain()[0];
+    }
+    if let Ok(mut detector) = SliceDetector::new(&model, scratch) {
+        sum += outcome(detector.score(sample));
+        let mut contributions = [0.0; 10];
+        detector.explain(&mut contributions);
+        sum += contributions[9];
+    }
+    if cfg!(feature = "control") { sum + sample[len] } else { sum }
+}
+
+/// Finds the newest of two slots.
+///
+/// # Safety
+/// The pointers are those of so many bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn probe_slots(a: *const u8, a_len: usize, b: *const u8, b_len: usize) -> u32 {
+    // SAFETY: as the caller says.
+    let (a, b) = unsafe { (slice(a, a_len), slice(b, b_len)) };
+    slots::newest(a, b).map_or(0, |newest| newest.next_sequence())
+}
+
+/// Checks a signature.
+///
+/// # Safety
+/// The pointers are those of so many bytes and of 32.
+#[cfg(feature = "signature")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn probe_signature(bytes: *const u8, len: usize, key: *const [u8; 32]) -> bool {
+    // SAFETY: as the caller says.
+    let (bytes, key) = unsafe { (slice(bytes, len), &*key) };
+    edgevae_core::PublicKey::from_bytes(key).and_then(|key| Model::from_signed_bytes(bytes, &key)).is_ok()
+}
+
+#[cfg(feature = "update")]
+mod update {
+    use core::convert::Infallible;
+
+    use edgevae_core::slots::Update;
+    use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
+
+    unsafe extern "C" {
+        fn probe_read(offset: u32, to: *mut u8, len: usize);
+        fn probe_write(offset: u32, from: *const u8, len: usize);
+        fn probe_erase(from: u32, to: u32);
+    }
+
+    /// Flash behind functions that the linker need not find.
+    struct Flash;
+
+    #[derive(Debug)]
+    struct Never(#[allow(dead_code, reason = "a driver that cannot fail")] Infallible);
+
+    impl NorFlashError for Never {
+        fn kind(&self) -> NorFlashErrorKind {
+            NorFlashErrorKind::Other
+        }
+    }
+
+    impl ErrorType for Flash {
+        type Error = Never;
+    }
+
+    impl ReadNorFlash for Flash {
+        const READ_SIZE: usize = 1;
+
+        fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Never> {
+            // SAFETY: the pointer is that of so many bytes.
+            unsafe { probe_read(offset, bytes.as_mut_ptr(), bytes.len()) };
+            Ok(())
+        }
+
+        fn capacity(&self) -> usize {
+            1 << 20
+        }
+    }
+
+    impl NorFlash for Flash {
+        const WRITE_SIZE: usize = 8;
+        const ERASE_SIZE: usize = 4096;
+
+        fn erase(&mut self, from: u32, to: u32) -> Result<(), Never> {
+            // SAFETY: it takes numbers only.
+            unsafe { probe_erase(from, to) };
+            Ok(())
+        }
+
+        fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Never> {
+            // SAFETY: the pointer is that of so many bytes.
+            unsafe { probe_write(offset, bytes.as_ptr(), bytes.len()) };
+            Ok(())
+        }
+    }
+
+    /// Writes a slot.
+    ///
+    /// # Safety
+    /// The pointer is that of so many bytes.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn probe_update(bytes: *const u8, len: usize, start: u32, end: u32, sequence: u32) -> bool {
+        // SAFETY: as the caller says.
+        let bytes = unsafe { super::slice(bytes, len) };
+        let mut flash = Flash;
+        let Ok(mut update) = Update::begin(&mut flash, start..end, sequence) else { return false };
+        update.write(bytes).is_ok() && update.commit().is_ok()
+    }
+}
