@@ -30,6 +30,8 @@ pub enum Command {
     Sign(cmd::sign::Cmd),
     /// Check a model's signature as a device does
     Verify(cmd::verify::Cmd),
+    /// Train over a grid of options and seeds, in parallel; goes on where it was stopped
+    Sweep(Box<cmd::sweep::Cmd>),
     /// Write the reference data set, or a variant of it, as CSV
     Synth(cmd::synth::Cmd),
 }
@@ -46,6 +48,7 @@ impl Command {
             Self::Keygen(cmd) => cmd.run().map(|()| false),
             Self::Sign(cmd) => cmd.run().map(|()| false),
             Self::Verify(cmd) => cmd.run().map(|()| false),
+            Self::Sweep(cmd) => cmd.run().map(|()| false),
             Self::Synth(cmd) => cmd.run().map(|()| false),
         }
     }

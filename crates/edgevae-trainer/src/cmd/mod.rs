@@ -8,6 +8,7 @@ pub mod progress;
 pub mod rows;
 pub mod score;
 pub mod sign;
+pub mod sweep;
 pub mod synth;
 pub mod train;
 pub mod verify;

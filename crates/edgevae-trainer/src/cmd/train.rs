@@ -10,7 +10,7 @@ use edgevae_trainer::data::csv::{self, CsvOptions, Features, Loaded};
 use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::output::OutputDir;
 use edgevae_trainer::summary::{Run, Source};
-use edgevae_trainer::train;
+use edgevae_trainer::train::{self, Fitted};
 
 use super::progress::Progress;
 
@@ -55,14 +55,24 @@ impl Cmd {
         }
 
         let progress = Progress::new(options.epochs, self.quiet);
-        let trained = train::train(&dataset, source.missing(), &options, &mut |record| {
+        let fitted = Fitted::new(&dataset, source.missing(), &options, &mut |record| {
             progress.epoch(record);
             std::ops::ControlFlow::Continue(())
         });
         progress.finish();
-        let trained = trained.with_context(|| source.name())?;
+        let fitted = fitted.with_context(|| source.name())?;
+        let mut trained = fitted.finish(&options).with_context(|| source.name())?;
+        let (compared, warnings) = train::compare_scores(&fitted, &options);
+        trained.warnings.extend(warnings);
 
-        let run = Run { dataset: &dataset, source: &source, options: &options, trained: &trained, dir: &dir };
+        let run = Run {
+            dataset: &dataset,
+            source: &source,
+            options: &options,
+            trained: &trained,
+            compared: &compared,
+            dir: &dir,
+        };
         output.write("model.evae", trained.model.bytes())?;
         output.write("metrics.json", run.metrics_json().as_bytes())?;
         output.write("history.csv", &run.history_csv())?;
@@ -83,7 +93,7 @@ impl Cmd {
 }
 
 /// The rows to train on and where they come from.
-fn load(config: &Config, seed: u64) -> anyhow::Result<(Dataset, Source)> {
+pub fn load(config: &Config, seed: u64) -> anyhow::Result<(Dataset, Source)> {
     let Some(path) = &config.data else {
         anyhow::ensure!(
             config.label.is_none(),

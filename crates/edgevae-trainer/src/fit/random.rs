@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Noise = 18,
     /// The draws of a score, stored in the model file.
     Draws = 19,
+    /// Rows and the start of a picture.
+    Picture = 20,
 }
 
 /// The generator of one purpose in one epoch (0 where epochs do not matter).
@@ -35,7 +37,7 @@ mod tests {
     #[test]
     fn every_purpose_and_epoch_has_numbers_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
-        for purpose in [Purpose::Initialization, Purpose::Shuffle, Purpose::Noise, Purpose::Draws] {
+        for purpose in [Purpose::Initialization, Purpose::Shuffle, Purpose::Noise, Purpose::Draws, Purpose::Picture] {
             for epoch in 0..300 {
                 assert!(seen.insert(stream(7, purpose, epoch).next_u64()), "{purpose:?} {epoch}");
             }

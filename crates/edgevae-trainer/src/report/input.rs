@@ -35,6 +35,10 @@ pub struct Report {
     pub feature_names: Vec<String>,
     /// What each latent carries.
     pub latents: LatentSummary,
+    /// Where the scored rows lie in the latents; no points where that cannot be drawn.
+    pub latent_map: LatentMap,
+    /// Every score on the same rows, by the same network.
+    pub compared: Vec<ComparedScore>,
     /// How far the scores of the exported file in `edgevae-core` are from those of the trained network.
     pub parity: String,
     /// Commands that repeat the run, one per line.
@@ -85,6 +89,44 @@ pub struct ScoredRows {
     pub labels: Option<Vec<bool>>,
     /// A row is flagged when its score is above this, strictly.
     pub threshold: f32,
+}
+
+/// Latent means of rows on two axes.
+#[derive(Clone, Debug, Default)]
+pub struct LatentMap {
+    /// On their first two principal axes, `[ROWS]`, units of the latents.
+    pub pca: Vec<(f32, f32)>,
+    /// Share of the variance on either axis.
+    pub explained: (f64, f64),
+    /// By t-SNE, `[ROWS]`; empty where there are too few rows.
+    pub tsne: Vec<(f32, f32)>,
+    /// Whether each row is an anomaly, `[ROWS]`; `None` without labels.
+    pub labels: Option<Vec<bool>>,
+    /// Scores of the rows, `[ROWS]`, which stand in for labels.
+    pub scores: Vec<f32>,
+    /// A row is flagged when its score is above this, strictly.
+    pub threshold: f32,
+    /// Rows that were left out of the picture.
+    pub left_out: usize,
+}
+
+/// One of the scores that the network allows.
+#[derive(Clone, Debug)]
+pub struct ComparedScore {
+    /// Its name on the command line.
+    pub name: String,
+    /// Whether it is the one that the model file holds.
+    pub chosen: bool,
+    /// Its scores and threshold.
+    pub scored: ScoredRows,
+    /// Its metrics.
+    pub metrics: Quality,
+    /// Multiply-adds of one score.
+    pub multiply_adds: usize,
+    /// Bytes of the model file.
+    pub model_bytes: usize,
+    /// Bytes of the detector's memory.
+    pub detector_bytes: usize,
 }
 
 /// How the threshold was found and what it promises.

@@ -9,6 +9,7 @@ mod format;
 mod html;
 mod input;
 mod sections;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,10 @@ use std::io;
 
 use plotters::drawing::DrawingAreaErrorKind;
 
-pub use input::{CalibrationNote, Contribution, DatasetSummary, LatentSummary, Report, ScoredRows, WorstRow};
+pub use input::{
+    CalibrationNote, ComparedScore, Contribution, DatasetSummary, LatentMap, LatentSummary, Report, ScoredRows,
+    WorstRow,
+};
 
 /// A report that contradicts itself, or a picture that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,9 @@ pub enum ReportError {
 /// pictures and named in the text.
 pub fn render(report: &Report) -> Result<String, ReportError> {
     check_rows(&report.scored)?;
+    for score in &report.compared {
+        check_rows(&score.scored)?;
+    }
     for row in &report.worst_rows {
         let (expected, found) = (report.feature_names.len(), row.contributions.len());
         if expected != found {
@@ -60,6 +67,8 @@ pub fn render(report: &Report) -> Result<String, ReportError> {
     }
     Ok(html::page(&report.title, &sections::all(report)?))
 }
+
+pub use sweep::{SweepReport, render_sweep};
 
 /// The score histogram as a complete SVG file; an empty sheet that says so when no score is finite.
 ///

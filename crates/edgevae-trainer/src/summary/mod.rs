@@ -2,6 +2,7 @@
 
 mod page;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use crate::data::Dataset;
 use crate::data::csv::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
 use crate::inspect::calibration_rows;
-use crate::options::Options;
+use crate::options::{Options, Score};
 use crate::results::{self, Quality};
 use crate::train::Trained;
 
@@ -109,6 +110,8 @@ pub struct Run<'a> {
     pub options: &'a Options,
     /// What came out.
     pub trained: &'a Trained,
+    /// Every score that the network allows.
+    pub compared: &'a [(Score, Trained)],
     /// Folder of the results.
     pub dir: &'a Path,
 }
@@ -144,6 +147,8 @@ struct Metrics<'a> {
     active_latents: usize,
     kl_per_latent: &'a [f64],
     core_against_dfdx: f64,
+    score: &'static str,
+    scores: BTreeMap<&'static str, ComparedRecord>,
     fit_seconds: f64,
     seed: u64,
     tool: &'static str,
@@ -163,10 +168,37 @@ struct CalibrationRecord {
     rows_needed: usize,
 }
 
+/// What one of the other scores comes to.
+#[derive(Serialize)]
+struct ComparedRecord {
+    roc_auc: Option<f64>,
+    average_precision: Option<f64>,
+    f1: Option<f64>,
+    threshold: f32,
+    multiply_adds: usize,
+    model_bytes: usize,
+}
+
 impl Run<'_> {
     fn quality(&self) -> Quality {
-        let trained = self.trained;
-        Quality::of(&trained.test_scores, trained.test_labels.as_deref(), trained.calibration.threshold)
+        self.trained.quality()
+    }
+
+    fn compared_records(&self) -> BTreeMap<&'static str, ComparedRecord> {
+        let record = |(score, trained): &(Score, Trained)| {
+            let quality = trained.quality();
+            let model = trained.model.model().expect("training has loaded this model");
+            let record = ComparedRecord {
+                roc_auc: quality.roc_auc,
+                average_precision: quality.average_precision,
+                f1: quality.f1,
+                threshold: trained.calibration.threshold,
+                multiply_adds: model.multiply_adds(),
+                model_bytes: trained.model.bytes().len(),
+            };
+            (score.name(), record)
+        };
+        self.compared.iter().map(record).collect()
     }
 
     /// `metrics.json`.
@@ -200,6 +232,8 @@ impl Run<'_> {
             active_latents: trained.fit.active_latents(),
             kl_per_latent: &trained.fit.kl_per_latent,
             core_against_dfdx: trained.parity.0,
+            score: options.score.name(),
+            scores: self.compared_records(),
             fit_seconds: trained.fit_seconds,
             seed: options.seed,
             tool: crate::export::TOOL,

@@ -3,15 +3,27 @@
 use super::{FILES, Run};
 use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
+use crate::latent_map;
 use crate::metrics;
 use crate::options::{Likelihood, Schedule, Score, TrainOn};
 use crate::report::{self, Report, ReportError};
-use crate::train::PARITY_LIMIT;
+use crate::train::{PARITY_LIMIT, Trained};
 use edgevae_core::SliceDetector;
 use edgevae_core::format::CalibrationSet;
 
 /// Rows whose errors the page shows feature by feature.
 const WORST_ROWS: usize = 10;
+
+fn scored(score: Score, trained: &Trained) -> report::ScoredRows {
+    report::ScoredRows {
+        rows: "test rows".into(),
+        score: score.title().into(),
+        unit: score.unit().into(),
+        scores: trained.test_scores.clone(),
+        labels: trained.test_labels.clone(),
+        threshold: trained.calibration.threshold,
+    }
+}
 
 impl Run<'_> {
     /// `report.html`.
@@ -32,13 +44,42 @@ impl Run<'_> {
 
     fn scored(&self) -> report::ScoredRows {
         let trained = self.trained;
-        report::ScoredRows {
-            rows: "test rows".into(),
-            score: self.options.score.title().into(),
-            unit: self.options.score.unit().into(),
-            scores: trained.test_scores.clone(),
-            labels: trained.test_labels.clone(),
+        scored(self.options.score, trained)
+    }
+
+    fn compared(&self) -> Vec<report::ComparedScore> {
+        let compared = self.compared.iter().map(|(score, trained)| {
+            let model = trained.model.model().expect("training has loaded this model");
+            report::ComparedScore {
+                name: score.name().into(),
+                chosen: *score == self.options.score,
+                scored: scored(*score, trained),
+                metrics: trained.quality(),
+                multiply_adds: model.multiply_adds(),
+                model_bytes: trained.model.bytes().len(),
+                detector_bytes: 4 * model.scratch_len(),
+            }
+        });
+        compared.collect()
+    }
+
+    /// Test rows in the latents.
+    fn latent_map(&self) -> report::LatentMap {
+        let Self { trained, options, .. } = self;
+        let rows = latent_map::choose(trained.test_rows.len(), trained.test_labels.as_deref(), options.seed);
+        if rows.is_empty() {
+            return report::LatentMap::default();
+        }
+        let mu = trained.test_mu.select(ndarray::Axis(0), &rows);
+        let (pca, explained) = latent_map::pca(mu.view());
+        report::LatentMap {
+            pca,
+            explained,
+            tsne: latent_map::tsne(mu.view(), options.seed),
+            labels: trained.test_labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
+            scores: rows.iter().map(|&row| trained.test_scores[row]).collect(),
             threshold: trained.calibration.threshold,
+            left_out: trained.test_rows.len() - rows.len(),
         }
     }
 
@@ -84,6 +125,8 @@ impl Run<'_> {
                 active: trained.fit.active_latents(),
                 active_above: ACTIVE_KL,
             },
+            latent_map: self.latent_map(),
+            compared: self.compared(),
             parity: self.parity_statement(),
             reproduce: source.reproduce(self.dir),
             files: FILES.iter().map(|&(name, what)| (name.into(), what.into())).collect(),

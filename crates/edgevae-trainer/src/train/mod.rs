@@ -16,7 +16,8 @@ use crate::fit::{self, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
-use crate::options::Options;
+use crate::options::{Options, Score};
+use crate::results::Quality;
 use crate::scaler::{Scaler, ScalerError};
 use crate::scoring::{self, RowError};
 use crate::threshold::{self, Calibration, ThresholdError};
@@ -107,8 +108,17 @@ pub struct Trained {
     pub parity: (f64, usize),
     /// Seconds of the fit alone.
     pub fit_seconds: f64,
+    /// Latent means of `test_rows`, `[ROWS, LATENT]`.
+    pub test_mu: Array2<f32>,
     /// Things that the user should know about this run.
     pub warnings: Vec<String>,
+}
+
+impl Trained {
+    /// What the scores of the test rows say about the model.
+    pub fn quality(&self) -> Quality {
+        Quality::of(&self.test_scores, self.test_labels.as_deref(), self.calibration.threshold)
+    }
 }
 
 /// Trains, calibrates, exports, reloads and evaluates a model.
@@ -122,6 +132,21 @@ pub fn train(
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
     Fitted::new(dataset, missing, options, on_epoch)?.finish(options)
+}
+
+/// Every score that a network allows on its test rows, in the order of [`Score::ALL`]; none without test rows.
+///
+/// A score that has no value on some row is left out and named among the warnings of the other result.
+pub fn compare_scores(fitted: &Fitted<'_>, options: &Options) -> (Vec<(Score, Trained)>, Vec<String>) {
+    let (mut compared, mut warnings) = (Vec::new(), Vec::new());
+    for score in Score::ALL {
+        match fitted.finish(&Options { score, ..options.clone() }) {
+            Ok(trained) if trained.test_rows.is_empty() => {}
+            Ok(trained) => compared.push((score, trained)),
+            Err(error) => warnings.push(format!("the score {} is not in the comparison: {error}", score.name())),
+        }
+    }
+    (compared, warnings)
 }
 
 /// A fitted network and the rows of its data set by their use; any score can be made of it without another fit.
@@ -233,6 +258,7 @@ impl<'d> Fitted<'d> {
             confusion,
             parity,
             fit_seconds: self.fit_seconds,
+            test_mu: fit.vae.encode(scaler.transform(self.raw(&rows.test).view()).view()).0,
             warnings,
         })
     }

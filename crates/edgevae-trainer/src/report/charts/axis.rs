@@ -34,6 +34,21 @@ impl Axis {
         Self::with_step(low, high, step)
     }
 
+    /// Equally spaced places with a name each, at 0, 1, 2, …; half a place of room at either end.
+    pub(super) fn categories(names: &[String]) -> Self {
+        let ticks = names.iter().enumerate().map(|(at, name)| (at as f64, name.clone())).collect();
+        Self { logarithmic: false, low: -0.5, high: names.len().max(1) as f64 - 0.5, ticks, minor: Vec::new() }
+    }
+
+    /// A linear axis from `-down` to `up` that labels both sides of 0 without a sign.
+    pub(super) fn mirrored(down: f64, up: f64, ticks: usize) -> Self {
+        let mut axis = Self::linear(-down, up, ticks);
+        for (_, label) in &mut axis.ticks {
+            *label = label.trim_start_matches('-').to_owned();
+        }
+        axis
+    }
+
     fn with_step(low: f64, high: f64, step: f64) -> Self {
         let largest = low.abs().max(high.abs());
         let ticks = multiples(low, high, step).into_iter().map(|tick| (tick, label(tick, step, largest))).collect();
@@ -177,6 +192,15 @@ mod tests {
         assert_eq!(labels(&Axis::logarithmic(2.0, 2.9, 4)), ["2.0", "2.5"]);
         let wide = Axis::logarithmic(1e-9, 1e9, 6);
         assert!((4..=7).contains(&wide.ticks.len()), "{:?}", labels(&wide));
+    }
+
+    #[test]
+    fn a_mirrored_axis_has_no_signs_and_categories_their_names() {
+        assert_eq!(labels(&Axis::mirrored(10.0, 20.0, 3)), ["10", "0", "10", "20"]);
+        let names = ["0", "0.5", "4"].map(String::from);
+        let axis = Axis::categories(&names);
+        assert_eq!(labels(&axis), names);
+        assert_eq!(axis.map(&1.0, (0, 300)), 150);
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn gathered(area: &Area, plot: &Plot, tally: &Tally) -> Drawn {
 }
 
 /// One path that fills a rectangle with diagonal lines, on a lattice shared by all rectangles of a picture.
-fn hatching([(left, top), (right, bottom)]: [Point; 2]) -> Vec<Point> {
+pub(super) fn hatching([(left, top), (right, bottom)]: [Point; 2]) -> Vec<Point> {
     let spacing = px(6.0);
     let first = (left + top).div_euclid(spacing) + 1;
     let last = (right + bottom - 1).div_euclid(spacing);

@@ -9,8 +9,11 @@ mod bins;
 mod canvas;
 mod detection;
 mod histogram;
+mod latent_map;
 mod latents;
 mod loss;
+mod score_panels;
+pub(super) mod sweep;
 
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -18,8 +21,10 @@ use super::ReportError;
 
 pub(super) use detection::detection_curves;
 pub(super) use histogram::score_histogram;
+pub(super) use latent_map::latent_map;
 pub(super) use latents::latent_bars;
 pub(super) use loss::loss_curves;
+pub(super) use score_panels::score_panels;
 
 /// A sheet that holds one sentence, for a picture file that must exist though there is nothing to draw.
 pub(super) fn nothing_to_draw(sentence: &str) -> Result<String, ReportError> {

@@ -1,5 +1,6 @@
 //! The sections of the page, in reading order: result first, then how it came about, then how to repeat it.
 
+mod compared;
 mod dataset;
 mod detection;
 mod repeat;
@@ -16,6 +17,7 @@ pub(super) fn all(report: &Report) -> Result<String, ReportError> {
         summary::render(report),
         scores::render(report)?,
         detection::render(report)?,
+        compared::render(report)?,
         worst_rows::render(report),
         training::render(report)?,
         dataset::render(report),

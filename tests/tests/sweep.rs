@@ -1,0 +1,118 @@
+//! `edgevae sweep`: a grid in parallel, stopped and taken up again.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use edgevae_tests::{binary, edgevae, names};
+
+const GRID: &str = "sweep --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 0,1 --score mse,combined --seeds 0..2";
+
+fn read(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// `sweep.csv` without the one column that is the machine's.
+fn without_seconds(csv: &str) -> Vec<Vec<String>> {
+    let mut lines = csv.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let at = header.iter().position(|name| name == "fit_seconds").unwrap();
+    let mut all = vec![header];
+    all.extend(lines);
+    all.iter_mut().for_each(|line| drop(line.remove(at)));
+    all
+}
+
+#[test]
+fn a_sweep_writes_a_row_for_each_run_and_a_mean_for_each_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let stdout = edgevae(dir.path(), &format!("{GRID} --out grid")).ok();
+    assert_eq!(names(&dir.path().join("grid")), ["runs", "sweep.csv", "sweep.html", "sweep.md"]);
+    let table = read(dir.path(), "grid/sweep.md");
+    assert!(stdout.starts_with(&table), "{stdout}");
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("| beta | score | runs | reconstruction |"), "{table}");
+    assert_eq!(lines.len(), 2 + 4);
+    assert!(lines[2].starts_with("| 0 | mse | 3 |") && lines[2].contains(" ± "), "{table}");
+    let csv = read(dir.path(), "grid/sweep.csv");
+    assert_eq!(csv.lines().count(), 1 + 2 * 2 * 3);
+    let html = read(dir.path(), "grid/sweep.html");
+    for part in ["Sweep over beta", "id=\"configurations-title\"", "edgevae sweep --synth rows=400"] {
+        assert!(html.contains(part), "{part}");
+    }
+
+    // A run of the sweep is the run of `train` with the same options.
+    edgevae(dir.path(), "train --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 1 --score combined --seed 2 --quiet --out one").ok();
+    let metrics: serde_json::Value = serde_json::from_str(&read(dir.path(), "one/metrics.json")).unwrap();
+    let auc = metrics["roc_auc"].as_f64().unwrap().to_string();
+    assert!(csv.lines().last().unwrap().contains(&format!(",{auc},")), "{auc}: {csv}");
+}
+
+#[test]
+fn a_sweep_that_is_killed_goes_on_and_gives_the_same_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let grid = GRID.replace("--epochs 4", "--epochs 40");
+    edgevae(dir.path(), &format!("{grid} --quiet --out whole")).ok();
+    let stopped = dir.path().join("stopped");
+    let mut child = Command::new(binary())
+        .args(format!("{grid} --jobs 1 --quiet --out stopped").split_whitespace())
+        .current_dir(dir.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let finished = |folder: &Path| {
+        let entries = fs::read_dir(folder.join("runs")).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json")).count()
+    };
+    while finished(&stopped) < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "the sweep ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // SIGKILL on Unix: nothing gets to clean up.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = finished(&stopped);
+    assert!((3..12).contains(&before), "{before} runs had finished");
+    assert!(!stopped.join("sweep.csv").exists());
+
+    let run = edgevae(dir.path(), &format!("{grid} --out stopped"));
+    assert!(run.stderr.contains(&format!("12 runs, {before} of them finished before")), "{}", run.stderr);
+    run.ok();
+    assert_eq!(read(&stopped, "sweep.md"), read(dir.path(), "whole/sweep.md"));
+    let csv = |name: &str| without_seconds(&read(dir.path(), name));
+    assert_eq!(csv("stopped/sweep.csv"), csv("whole/sweep.csv"));
+}
+
+#[test]
+fn a_larger_grid_reuses_what_is_there_and_other_data_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 300 --features 3 --out rows.csv").ok();
+    let sweep = |betas: &str| {
+        let words = format!("sweep --data rows.csv --label label --hidden 4 --latent 1 --epochs 2 --beta {betas} --seeds 0");
+        let run = edgevae(dir.path(), &format!("{words} --out grid"));
+        let told = run.stderr.lines().next().unwrap_or_default().to_owned();
+        run.ok();
+        told
+    };
+    assert!(sweep("0,1").starts_with("2 runs, 0 of them finished before"));
+    assert!(sweep("0,0.5,1").starts_with("3 runs, 2 of them finished before"));
+    edgevae(dir.path(), "synth --rows 300 --features 3 --seed 9 --out rows.csv").ok();
+    assert!(sweep("0,0.5,1").starts_with("3 runs, 0 of them finished before"));
+}
+
+#[test]
+fn what_train_refuses_is_refused_before_anything_runs_and_a_run_that_fails_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "sweep --beta 0,x --out grid").fails_with(&["'x'", "--beta"]);
+    edgevae(dir.path(), "sweep --latent 2,0 --out grid").fails_with(&["--latent is 0"]);
+    edgevae(dir.path(), "sweep --seeds 3..1 --out grid").fails_with(&["--seeds is 3..1"]);
+    edgevae(dir.path(), "sweep --data absent.csv --out grid").fails_with(&["absent.csv"]);
+    assert!(names(dir.path()).is_empty());
+
+    let grid = "sweep --synth rows=200 --hidden 4 --latent 1 --epochs 3 --lr 0.001,1e30 --seeds 0 --out grid";
+    edgevae(dir.path(), grid).fails_with(&["1 of 2 runs failed", "lr 1e30, seed 0", "not finite"]);
+    let table = read(dir.path(), "grid/sweep.md");
+    assert!(table.contains("| 1e30 | 0 (1 failed) | not measured |"), "{table}");
+    assert_eq!(read(dir.path(), "grid/sweep.csv").lines().count(), 3, "the table is there all the same");
+}
