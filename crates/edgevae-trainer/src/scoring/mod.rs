@@ -1,0 +1,70 @@
+//! Rows through a model on the desk: many at once, to the same bits as on the device.
+
+mod batch;
+mod kernel;
+mod network;
+#[cfg(test)]
+mod tests;
+
+pub use batch::BatchScorer;
+pub use kernel::InstructionSet;
+
+use edgevae_core::{Model, ScoreError};
+use ndarray::ArrayView2;
+
+use crate::model_file::ModelFile;
+
+/// A row of a table that has no score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("data row {row}: {source}; correct or remove the row")]
+pub struct RowError {
+    /// Data row, counted from 1.
+    pub row: usize,
+    /// What the core said.
+    pub source: ScoreError,
+}
+
+/// Scores of a table's rows, the bits that the device computes.
+///
+/// # Shapes
+/// `raw`: `[ROWS, IN]` in raw units; `indices`: `[ROWS]`, places in the data set counted from 0, for the message.
+///
+/// # Errors
+/// The first row that has no score.
+///
+/// # Panics
+/// When `model` does not load: callers have loaded it before.
+pub fn score_rows(model: &ModelFile, raw: ArrayView2<'_, f32>, indices: &[usize]) -> Result<Vec<f32>, RowError> {
+    let model = model.model().expect("the caller has loaded this model");
+    let raw = raw.as_standard_layout();
+    let rows = raw.as_slice().expect("the standard layout is one slice");
+    score_all(&model, rows, 1).map_err(|(row, source)| RowError { row: indices[row] + 1, source })
+}
+
+/// Scores of rows in memory, divided among `threads` threads; the result does not depend on their number.
+///
+/// # Shapes
+/// `rows`: `[ROWS][IN]`, row by row, raw units; returns `[ROWS]`.
+///
+/// # Errors
+/// Place (from 0) of the first row that has no score, and why.
+///
+/// # Panics
+/// When `rows` does not hold whole samples.
+pub fn score_all(model: &Model<'_>, rows: &[f32], threads: usize) -> Result<Vec<f32>, (usize, ScoreError)> {
+    let inputs = model.inputs();
+    assert_eq!(rows.len() % inputs, 0, "rows are whole samples");
+    let mut scores = vec![0.0; rows.len() / inputs];
+    let share = scores.len().div_ceil(threads.max(1)).max(1);
+    let failures: Vec<_> = std::thread::scope(|scope| {
+        let parts = rows.chunks(share * inputs).zip(scores.chunks_mut(share));
+        let workers: Vec<_> =
+            parts.map(|(rows, scores)| scope.spawn(|| BatchScorer::new(model).score(rows, scores))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("scoring does not panic")).collect()
+    });
+    let first = failures.into_iter().enumerate().find_map(|(part, result)| Some((part, result.err()?)));
+    match first {
+        Some((part, (row, error))) => Err((part * share + row, error)),
+        None => Ok(scores),
+    }
+}

@@ -1,0 +1,167 @@
+//! The batch scorer against the core, to the bit, for every kernel that this machine can run.
+
+use edgevae_core::format::{Activation, Calibration, CalibrationSet, Header, Layer, MAX_LAYERS, Missing, ScoreKind};
+use edgevae_core::{Model, ScoreError, SliceDetector};
+use proptest::prelude::*;
+
+use super::kernel::Kernel;
+use super::{BatchScorer, score_all};
+use crate::model_file::ModelFile;
+
+/// A model of any shape, its numbers drawn from a small generator.
+fn model(widths: &[usize], missing: Missing, seed: u64, spread: f32) -> ModelFile {
+    let inputs = *widths.last().unwrap();
+    let mut state = seed;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f32 / (1 << 23) as f32 - 1.0) * spread
+    };
+    let mut tensors: Vec<f32> = (0..inputs).map(|_| draw()).collect();
+    tensors.extend((0..inputs).map(|_| draw().abs() + 0.1));
+    if missing == Missing::Mean {
+        tensors.extend((0..inputs).map(|_| draw()));
+    }
+    let mut layers: heapless::Vec<Layer, MAX_LAYERS> = heapless::Vec::new();
+    let mut width = inputs;
+    for (index, &outputs) in widths.iter().enumerate() {
+        let is_linear = index + 1 == widths.len() || index == widths.len() / 2;
+        let activation = if is_linear { Activation::Linear } else { Activation::Relu };
+        layers.push(Layer { outputs: outputs as u16, activation }).unwrap();
+        tensors.extend((0..outputs * (width + 1)).map(|_| draw()));
+        width = outputs;
+    }
+    let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
+    let header = Header {
+        tool: "test",
+        seed: 0,
+        inputs: inputs as u16,
+        encoder_layers: (widths.len() / 2).max(1) as u8,
+        layers,
+        missing,
+        score: ScoreKind::Mse,
+        threshold: 1.0,
+        calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
+        names: &names,
+    };
+    ModelFile::encode(&header, &tensors)
+}
+
+/// Bits of the core's scores up to the first row that has none.
+fn by_core(model: &Model<'_>, rows: &[f32]) -> (Vec<u32>, Option<(usize, ScoreError)>) {
+    let mut scratch = vec![0.0; model.scratch_len()];
+    let mut detector = SliceDetector::new(model, &mut scratch).unwrap();
+    let mut bits = Vec::new();
+    for (row, sample) in rows.chunks_exact(model.inputs()).enumerate() {
+        match detector.score(sample) {
+            Ok(verdict) => bits.push(verdict.score.to_bits()),
+            Err(error) => return (bits, Some((row, error))),
+        }
+    }
+    (bits, None)
+}
+
+/// Every kernel must agree with the core: on the scores before the first error, and on the error.
+fn agrees(file: &ModelFile, rows: &[f32]) {
+    let model = file.model().unwrap();
+    let (bits, error) = by_core(&model, rows);
+    for kernel in Kernel::available() {
+        let mut scores = vec![f32::NAN; rows.len() / model.inputs()];
+        let result = BatchScorer::with(&model, kernel.set).unwrap().score(rows, &mut scores);
+        assert_eq!(result.err(), error, "{:?}", kernel.set);
+        let batch: Vec<u32> = scores[..bits.len()].iter().map(|score| score.to_bits()).collect();
+        assert_eq!(batch, bits, "{:?}", kernel.set);
+    }
+}
+
+/// Numbers as sensors give them, and now and then one that no sensor should.
+fn reading() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        60 => -4.0_f32..4.0,
+        4 => Just(0.0_f32),
+        2 => Just(-0.0_f32),
+        1 => any::<f32>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_kernel_gives_the_bits_of_the_core(
+        inputs in 1_usize..14,
+        inner in prop::collection::vec(1_usize..21, 1..5),
+        policy in prop::sample::select(&[Missing::Error, Missing::Drop, Missing::Mean]),
+        seed: u64,
+        cells in prop::collection::vec(reading(), 0..700),
+    ) {
+        let file = model(&[&inner[..], &[inputs]].concat(), policy, seed, 0.5);
+        agrees(&file, &cells[..cells.len() / inputs * inputs]);
+    }
+}
+
+#[test]
+fn every_kernel_scores_the_reference_shape_with_every_count_of_rows() {
+    let file = model(&[64, 32, 8, 32, 64, 10], Missing::Error, 1, 0.3);
+    let cells: Vec<f32> = (0..10 * 70).map(|i| ((i * 7919) % 101) as f32 * 0.04 - 2.0).collect();
+    for rows in 0..70 {
+        agrees(&file, &cells[..10 * rows]);
+    }
+}
+
+#[test]
+fn a_wide_network_gives_the_bits_of_the_core() {
+    let file = model(&[131, 67, 3, 129, 300], Missing::Error, 2, 0.1);
+    let cells: Vec<f32> = (0..300 * 37).map(|i| ((i * 7919) % 1009) as f32 * 0.004 - 2.0).collect();
+    agrees(&file, &cells);
+}
+
+#[test]
+fn missing_readings_follow_the_policy_of_the_model() {
+    let mut cells: Vec<f32> = (0..3 * 50).map(|i| (i % 7) as f32 * 0.3 - 1.0).collect();
+    cells[3 * 20 + 1] = f32::NAN;
+    for policy in [Missing::Error, Missing::Drop, Missing::Mean] {
+        let file = model(&[5, 2, 5, 3], policy, 3, 0.5);
+        agrees(&file, &cells);
+        let found = by_core(&file.model().unwrap(), &cells).1;
+        let expected = (policy != Missing::Mean).then_some((20, ScoreError::NonFinite { index: 1 }));
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn infinities_and_overflow_are_the_errors_of_the_core_in_every_lane() {
+    let file = model(&[5, 2, 5, 3], Missing::Mean, 4, 0.5);
+    for row in 0..40 {
+        for (value, error) in [(f32::INFINITY, ScoreError::NonFinite { index: 2 }), (3e38, ScoreError::Overflow)] {
+            let mut cells = vec![0.25; 3 * 40];
+            cells[3 * row + 2] = value;
+            agrees(&file, &cells);
+            assert_eq!(by_core(&file.model().unwrap(), &cells).1, Some((row, error)));
+        }
+    }
+}
+
+#[test]
+fn threads_change_neither_scores_nor_the_first_error() {
+    let file = model(&[5, 2, 5, 3], Missing::Error, 5, 0.5);
+    let model = file.model().unwrap();
+    let mut cells: Vec<f32> = (0..3 * 1000).map(|i| (i % 11) as f32 * 0.3 - 1.0).collect();
+    let one = score_all(&model, &cells, 1).unwrap();
+    assert_eq!(one.iter().map(|score| score.to_bits()).collect::<Vec<_>>(), by_core(&model, &cells).0);
+    for threads in [0, 2, 3, 7, 2000] {
+        assert_eq!(score_all(&model, &cells, threads).unwrap(), one, "{threads} threads");
+    }
+    cells[3 * 400] = f32::NAN;
+    cells[3 * 900] = f32::NAN;
+    for threads in [1, 2, 3] {
+        assert_eq!(score_all(&model, &cells, threads), Err((400, ScoreError::NonFinite { index: 0 })));
+    }
+    assert_eq!(score_all(&model, &[], 2), Ok(vec![]));
+}
+
+#[test]
+fn this_machine_has_at_least_the_portable_kernel() {
+    let sets: Vec<_> = Kernel::available().map(|kernel| kernel.set).collect();
+    println!("kernels compared with the core: {sets:?}");
+    assert!(!sets.is_empty());
+}
