@@ -5,25 +5,25 @@
 
 use std::io::Read;
 
-use edgevae_trainer::data::csv::{self, CsvOptions, Features, Missing, RowReader};
+use edgevae_trainer::data::csv;
+use edgevae_trainer::data::options::{Features, Missing, ReadOptions};
+use edgevae_trainer::data::table::{Loaded, collect};
 use libfuzzer_sys::fuzz_target;
 
 /// Hands out a few bytes at a time, so that cells and line ends fall across reads.
-struct Trickle<'a>(&'a [u8], usize);
+struct Trickle(std::io::Cursor<Vec<u8>>, usize);
 
-impl Read for Trickle<'_> {
+impl Read for Trickle {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let len = self.1.min(buffer.len()).min(self.0.len());
-        let (now, later) = self.0.split_at(len);
-        buffer[..len].copy_from_slice(now);
-        self.0 = later;
-        Ok(len)
+        let len = self.1.min(buffer.len());
+        self.0.read(&mut buffer[..len])
     }
 }
 
 fuzz_target!(|input: &[u8]| {
     let Some((&choice, file)) = input.split_first() else { return };
-    let options = CsvOptions {
+    let options = ReadOptions {
+        format: None,
         delimiter: [None, Some(b';'), Some(b','), Some(b'|')][usize::from(choice & 3)],
         label: (choice & 4 != 0).then(|| "label".into()),
         ignore: if choice & 8 != 0 { vec!["f1".into()] } else { Vec::new() },
@@ -34,11 +34,14 @@ fuzz_target!(|input: &[u8]| {
         },
         missing: Missing::ALL[usize::from(choice >> 6) % 3],
     };
-    let read = |step| RowReader::new(Trickle(file, step), "fuzz", &options).and_then(csv::collect);
+    let read = |step| {
+        let stream = Trickle(std::io::Cursor::new(file.to_vec()), step);
+        csv::blocks(stream, "fuzz".into(), &options).and_then(|source| collect(source, 1))
+    };
     let whole = read(usize::MAX);
     match (&whole, read(7)) {
         (Ok(whole), Ok(pieces)) => {
-            let bits = |loaded: &csv::Loaded| loaded.dataset.features.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let bits = |loaded: &Loaded| loaded.dataset.features.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(whole), bits(&pieces));
             let is_allowed = |x: &f32| x.is_finite() || (x.is_nan() && options.missing == Missing::Mean);
             assert!(whole.dataset.features.iter().all(is_allowed));

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use edgevae_tests::{binary, edgevae, names};
 
-const GRID: &str = "sweep --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 0,1 --score mse,combined --seeds 0..2";
+const GRID: &str =
+    "sweep --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 0,1 --score mse,combined --seeds 0..2";
 
 fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap()
@@ -43,7 +44,11 @@ fn a_sweep_writes_a_row_for_each_run_and_a_mean_for_each_configuration() {
     }
 
     // A run of the sweep is the run of `train` with the same options.
-    edgevae(dir.path(), "train --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 1 --score combined --seed 2 --quiet --out one").ok();
+    edgevae(
+        dir.path(),
+        "train --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 1 --score combined --seed 2 --quiet --out one",
+    )
+    .ok();
     let metrics: serde_json::Value = serde_json::from_str(&read(dir.path(), "one/metrics.json")).unwrap();
     let auc = metrics["roc_auc"].as_f64().unwrap().to_string();
     assert!(csv.lines().last().unwrap().contains(&format!(",{auc},")), "{auc}: {csv}");
@@ -89,7 +94,8 @@ fn a_larger_grid_reuses_what_is_there_and_other_data_do_not() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), "synth --rows 300 --features 3 --out rows.csv").ok();
     let sweep = |betas: &str| {
-        let words = format!("sweep --data rows.csv --label label --hidden 4 --latent 1 --epochs 2 --beta {betas} --seeds 0");
+        let words =
+            format!("sweep --data rows.csv --label label --hidden 4 --latent 1 --epochs 2 --beta {betas} --seeds 0");
         let run = edgevae(dir.path(), &format!("{words} --out grid"));
         let told = run.stderr.lines().next().unwrap_or_default().to_owned();
         run.ok();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::csv::Missing;
+use crate::data::options::{Format, Missing};
 use crate::options::{CalibrateOn, Likelihood, Options, Schedule, Score, TrainOn};
 
 /// Why a config file cannot be used.
@@ -47,9 +47,14 @@ macro_rules! config {
 }
 
 config! {
-    /// CSV file with a header [default: the reference data set, generated]
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    /// CSV files with a header, JSON lines or Parquet; a folder stands for those in it, `*` and `?` for any characters
+    /// [default: the reference data set, generated]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[serde(deserialize_with = "one_or_many")]
+    data: Vec<PathBuf>,
+    /// Format of the files [default: by the extension, CSV for any that is not known]
+    #[arg(long)]
+    format: Format,
     /// Column of labels: 0/1, true/false or normal/anomaly
     #[arg(long, value_name = "COLUMN")]
     label: String,
@@ -128,6 +133,20 @@ config! {
     /// Threads of the fit; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N")]
     threads: usize,
+}
+
+/// Reads `data = "one.csv"` like `data = ["one.csv"]`.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a path or a list of paths")]
+    enum Paths {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Paths::deserialize(deserializer).map(|paths| match paths {
+        Paths::One(path) => Some(vec![path]),
+        Paths::Many(paths) => Some(paths),
+    })
 }
 
 impl Config {

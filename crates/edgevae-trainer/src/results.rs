@@ -61,17 +61,25 @@ pub fn write_history(history: &[EpochRecord], mut out: impl Write) -> io::Result
     Ok(())
 }
 
-/// Header of a file of scores.
-pub const SCORES_HEADER: &str = "row,score,is_anomaly";
+/// Header of a CSV file of scores.
+pub const SCORES_HEADER: &str = "row,score,is_anomaly\n";
 
-/// One line of a file of scores: the data row counted from 1, the shortest decimal that reads back to the same `f32`,
-/// and the verdict as 0 or 1.
-///
-/// # Errors
-/// What the writer says.
-pub fn write_score(row: u64, score: f32, is_anomaly: bool, mut out: impl Write) -> io::Result<()> {
-    let mut digits = ryu::Buffer::new();
-    writeln!(out, "{row},{},{}", digits.format_finite(score), u8::from(is_anomaly))
+/// Appends one line of a CSV file of scores: the data row counted from 1, the shortest decimal that reads back to the
+/// same `f32`, and the verdict as 0 or 1.
+pub fn push_score_csv(row: u64, score: f32, is_anomaly: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(row).as_bytes());
+    out.push(b',');
+    out.extend_from_slice(ryu::Buffer::new().format_finite(score).as_bytes());
+    out.extend_from_slice(if is_anomaly { b",1\n" } else { b",0\n" });
+}
+
+/// Appends one line of a JSON lines file of scores, with the numbers of [`push_score_csv`] and the verdict as a boolean.
+pub fn push_score_json(row: u64, score: f32, is_anomaly: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"row\":");
+    out.extend_from_slice(itoa::Buffer::new().format(row).as_bytes());
+    out.extend_from_slice(b",\"score\":");
+    out.extend_from_slice(ryu::Buffer::new().format_finite(score).as_bytes());
+    out.extend_from_slice(if is_anomaly { b",\"is_anomaly\":true}\n" } else { b",\"is_anomaly\":false}\n" });
 }
 
 #[cfg(test)]
@@ -96,14 +104,20 @@ mod tests {
     fn scores_are_written_as_the_shortest_decimal_that_reads_back() {
         for score in [0.1, 1.0, 1e-20, 3.402_823_5e38, 123_456.79, f32::MIN_POSITIVE] {
             let mut line = Vec::new();
-            write_score(7, score, true, &mut line).unwrap();
+            push_score_csv(7, score, true, &mut line);
             let line = String::from_utf8(line).unwrap();
             let cells: Vec<&str> = line.trim_end().split(',').collect();
             assert_eq!((cells[0], cells[1].parse(), cells[2]), ("7", Ok(score), "1"));
+            let mut line = Vec::new();
+            push_score_json(7, score, true, &mut line);
+            let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!((json["row"].as_u64(), json["is_anomaly"].as_bool()), (Some(7), Some(true)));
+            assert_eq!(json["score"].as_f64().unwrap() as f32, score);
         }
         let mut line = Vec::new();
-        write_score(1, 0.1, false, &mut line).unwrap();
-        assert_eq!(line, b"1,0.1,0\n");
+        push_score_csv(1, 0.1, false, &mut line);
+        push_score_json(2, 0.1, false, &mut line);
+        assert_eq!(line, b"1,0.1,0\n{\"row\":2,\"score\":0.1,\"is_anomaly\":false}\n");
     }
 
     #[test]

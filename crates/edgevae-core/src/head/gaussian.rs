@@ -54,7 +54,7 @@ pub fn kl(mu: &[f32], logvar: &[f32]) -> f32 {
 }
 
 /// Holds log variances within their bounds; NaN stays NaN.
-pub(crate) fn clamp(logvar: &mut [f32], (low, high): (f32, f32)) {
+pub fn clamp(logvar: &mut [f32], (low, high): (f32, f32)) {
     for value in logvar {
         // Not `f32::clamp`, which panics on bounds in the wrong order.
         *value = match *value {

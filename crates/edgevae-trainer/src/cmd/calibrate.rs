@@ -44,9 +44,8 @@ impl Cmd {
         let mut scores = Vec::new();
         self.rows.score(&file, self.label.as_deref(), self.quiet, |row| {
             if row.label != Some(true) {
-                scores.push(row.verdict.score);
+                scores.push(row.score);
             }
-            Ok(())
         })?;
         if let Some(threshold) = self.threshold.filter(|&threshold| threshold <= 0.0)
             && !file.model()?.may_be_negative()

@@ -44,9 +44,8 @@ impl Cmd {
         let out = self.out.as_deref().map(OutputFile::create).transpose()?;
         let (mut scores, mut labels) = (Vec::new(), Vec::new());
         let tally = self.rows.score(&file, Some(&self.label), self.quiet, |row| {
-            scores.push(row.verdict.score);
+            scores.push(row.score);
             labels.push(row.label.unwrap_or_default());
-            Ok(())
         })?;
         let threshold = file.model()?.threshold();
         let quality = Quality::of(&scores, Some(&labels), threshold);

@@ -1,24 +1,34 @@
 //! Rows of a file through a model: what `score`, `evaluate` and `calibrate` share.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgevae_core::format::Missing;
-use edgevae_core::{Model, ScoreError, SliceDetector, Verdict};
-use edgevae_trainer::data::csv::{self, CsvOptions, Features, RowReader};
+use edgevae_core::{Model, ScoreError};
+use edgevae_trainer::data::block::{Block, Counts};
+use edgevae_trainer::data::options::{self, Features, Format, ReadOptions};
+use edgevae_trainer::data::pipeline::for_each_block;
+use edgevae_trainer::data::source::Source;
 use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::scoring::BatchScorer;
 
-/// How a CSV file with rows for an existing model is read.
+/// How a file with rows for an existing model is read.
 #[derive(Debug, Args)]
 pub struct RowsArgs {
-    /// CSV file with a header, columns in any order; `-` reads standard input
+    /// CSV file with a header, JSON lines or Parquet; columns in any order; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// Format of the rows [default: by the extension, CSV for any that is not known]
+    #[arg(long)]
+    format: Option<Format>,
     /// Field separator [default: comma, semicolon or tab, whichever the header has]
-    #[arg(long, value_name = "CHARACTER", value_parser = csv::parse_delimiter)]
+    #[arg(long, value_name = "CHARACTER", value_parser = options::parse_delimiter)]
     delimiter: Option<u8>,
+    /// Threads that parse and score; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 /// One row that has a score.
@@ -27,7 +37,26 @@ pub struct ScoredRow {
     pub number: u64,
     /// `true` for an anomaly, where labels were asked for.
     pub label: Option<bool>,
-    pub verdict: Verdict,
+    pub score: f32,
+    pub is_anomaly: bool,
+}
+
+/// A block's rows that have a score: all of them, or those before the first that has none.
+pub struct Scored<'a> {
+    block: &'a Block,
+    scores: &'a [f32],
+    threshold: f32,
+}
+
+impl Scored<'_> {
+    pub fn rows(&self) -> impl Iterator<Item = ScoredRow> {
+        self.scores.iter().enumerate().map(|(index, &score)| ScoredRow {
+            number: self.block.row_number(index),
+            label: self.block.labels.get(index).copied(),
+            score,
+            is_anomaly: score > self.threshold,
+        })
+    }
 }
 
 /// What a pass over a file came to.
@@ -46,6 +75,15 @@ impl fmt::Display for Tally {
     }
 }
 
+/// What a thread needs, beside what its caller wants.
+struct Worker<'m, W> {
+    scorer: BatchScorer<'m>,
+    scores: Vec<f32>,
+    anomalies: u64,
+    failed: Option<(usize, ScoreError)>,
+    own: W,
+}
+
 impl RowsArgs {
     /// Name of the source in messages.
     pub fn name(&self) -> String {
@@ -56,67 +94,92 @@ impl RowsArgs {
         self.data == Path::new("-")
     }
 
+    fn open(&self, model: &Model<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
+        let options = ReadOptions {
+            format: self.format,
+            delimiter: self.delimiter,
+            label: label.map(str::to_owned),
+            ignore: Vec::new(),
+            features: Features::OfModel(model.feature_names().map(str::to_owned).collect()),
+            missing: match model.missing() {
+                Missing::Error => options::Missing::Error,
+                Missing::Drop => options::Missing::Drop,
+                // The core fills them, as it does on the device.
+                Missing::Mean => options::Missing::Mean,
+            },
+        };
+        let source = if self.is_stdin() {
+            Source::stream(io::stdin(), &self.name(), &options)?
+        } else {
+            Source::open(&self.data, &options)?
+        };
+        let extra = &source.extra_columns;
+        if !extra.is_empty() && !quiet {
+            eprintln!("note: {} columns that the model does not know are ignored: {}", extra.len(), shortened(extra));
+        }
+        Ok(source)
+    }
+
     /// Scores every row in order and hands it to `each`; memory does not grow with the file.
     pub fn score(
         &self,
         file: &ModelFile,
         label: Option<&str>,
         quiet: bool,
-        each: impl FnMut(ScoredRow) -> io::Result<()>,
+        mut each: impl FnMut(ScoredRow) + Send,
     ) -> anyhow::Result<Tally> {
-        let model = file.model()?;
-        let options = CsvOptions {
-            delimiter: self.delimiter,
-            label: label.map(str::to_owned),
-            ignore: Vec::new(),
-            features: Features::OfModel(model.feature_names().map(str::to_owned).collect()),
-            missing: match model.missing() {
-                Missing::Error => csv::Missing::Error,
-                Missing::Drop => csv::Missing::Drop,
-                // The core fills them, as it does on the device.
-                Missing::Mean => csv::Missing::Mean,
-            },
+        let deliver = |(): &mut (), scored: &Scored<'_>| {
+            scored.rows().for_each(&mut each);
+            Ok(())
         };
-        if self.is_stdin() {
-            self.drain(&model, RowReader::new(io::stdin().lock(), self.name(), &options)?, quiet, each)
-        } else {
-            self.drain(&model, RowReader::open(&self.data, &options)?, quiet, each)
-        }
+        self.score_blocks(file, label, quiet, || (), |(), _| (), deliver)
     }
 
-    fn drain<R: Read>(
+    /// Scores a file in blocks: `work` sees each on one of several threads, `each` sees them one at a time and in order.
+    pub fn score_blocks<W>(
         &self,
-        model: &Model<'_>,
-        mut reader: RowReader<R>,
+        file: &ModelFile,
+        label: Option<&str>,
         quiet: bool,
-        mut each: impl FnMut(ScoredRow) -> io::Result<()>,
+        make: impl Fn() -> W + Sync,
+        work: impl Fn(&mut W, &Scored<'_>) + Sync,
+        mut each: impl FnMut(&mut W, &Scored<'_>) -> io::Result<()> + Send,
     ) -> anyhow::Result<Tally> {
-        let extra = reader.extra_columns();
-        if !extra.is_empty() && !quiet {
-            eprintln!("note: {} columns that the model does not know are ignored: {}", extra.len(), shortened(&extra));
-        }
-        let mut scratch = vec![0.0; model.scratch_len()];
-        let mut detector = SliceDetector::new(model, &mut scratch)?;
-        let mut sample = vec![0.0; model.inputs()];
-        let mut tally = Tally { rows: 0, anomalies: 0, dropped: 0, threshold: model.threshold() };
-        while let Some(info) = reader.next_row(&mut sample)? {
-            let verdict = detector.score(&sample).map_err(|error| match error {
-                ScoreError::NonFinite { index } => {
-                    anyhow::anyhow!(
-                        "{} line {}, column `{}`: {error}",
-                        self.name(),
-                        info.line,
-                        reader.feature_names()[index]
-                    )
+        let model = file.model()?;
+        let threshold = model.threshold();
+        let mut source = self.open(&model, label, quiet)?;
+        let names = source.feature_names.clone();
+        let threads =
+            self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+        let mut anomalies = 0;
+        let make =
+            || Worker { scorer: BatchScorer::new(&model), scores: Vec::new(), anomalies: 0, failed: None, own: make() };
+        let work = |worker: &mut Worker<'_, W>, block: &Block| {
+            worker.scores.resize(block.len(), 0.0);
+            worker.failed = worker.scorer.score(&block.cells, &mut worker.scores).err();
+            if let Some((row, _)) = worker.failed {
+                worker.scores.truncate(row);
+            }
+            worker.anomalies = worker.scores.iter().filter(|&&score| score > threshold).count() as u64;
+            work(&mut worker.own, &Scored { block, scores: &worker.scores, threshold });
+        };
+        let deliver = |worker: &mut Worker<'_, W>, block: &Block| -> anyhow::Result<()> {
+            anomalies += worker.anomalies;
+            each(&mut worker.own, &Scored { block, scores: &worker.scores, threshold })?;
+            match worker.failed {
+                None => Ok(()),
+                Some((row, error)) => {
+                    let column = match error {
+                        ScoreError::NonFinite { index } => format!(", column {:?}", names[index]),
+                        _ => String::new(),
+                    };
+                    let position = block.position(row);
+                    anyhow::bail!("{}: {position}{column}: {error}; correct or remove the row", self.name());
                 }
-                _ => anyhow::anyhow!("{} line {}: {error}; correct or remove the row", self.name(), info.line),
-            })?;
-            tally.rows += 1;
-            tally.anomalies += u64::from(verdict.is_anomaly);
-            each(ScoredRow { number: info.number, label: info.label, verdict })?;
-        }
-        tally.dropped = reader.dropped_rows();
-        Ok(tally)
+            }
+        };
+        let Counts { rows, dropped, .. } = for_each_block(&mut source, threads, make, work, deliver)?;
+        Ok(Tally { rows: rows - dropped, anomalies, dropped, threshold })
     }
 }
 

@@ -41,8 +41,11 @@ impl Cmd {
         let points = self.grid.points(&base, &sweep::parse_seeds(&self.seeds)?)?;
         let mut checksums = HashMap::new();
         let keys = points.iter().map(|point| {
-            let path = || point.config.data.as_deref().unwrap_or(Path::new("")).display().to_string();
-            sweep::key(point, &mut checksums).with_context(path)
+            let files = || {
+                let files = point.config.data.iter().flatten().map(|path| path.display().to_string());
+                files.collect::<Vec<_>>().join(", ")
+            };
+            sweep::key(point, &mut checksums).with_context(files)
         });
         let keys = keys.collect::<anyhow::Result<Vec<_>>>()?;
         let dir = match &self.out {
@@ -56,8 +59,10 @@ impl Cmd {
         if !self.quiet {
             eprintln!("{} runs, {} of them finished before, {jobs} at a time", points.len(), points.len() - waiting);
         }
-        let load =
-            |config: &Config| super::train::load(config, config.options().seed).map_err(|error| format!("{error:#}"));
+        let load = |config: &Config| {
+            let options = config.options();
+            super::train::load(config, options.seed, options.threads).map_err(|error| format!("{error:#}"))
+        };
         let quiet = self.quiet;
         let on_finished = |progress: Progress<'_>| {
             if !quiet {

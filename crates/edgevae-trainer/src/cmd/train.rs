@@ -6,8 +6,10 @@ use anyhow::Context as _;
 use clap::Args;
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
-use edgevae_trainer::data::csv::{self, CsvOptions, Features, Loaded};
+use edgevae_trainer::data::options::{self, Features, ReadOptions};
+use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
+use edgevae_trainer::data::table::{self, Loaded};
 use edgevae_trainer::output::OutputDir;
 use edgevae_trainer::summary::{Run, Source};
 use edgevae_trainer::train::{self, Fitted};
@@ -49,7 +51,7 @@ impl Cmd {
         };
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
-        let (dataset, source) = load(&config, options.seed)?;
+        let (dataset, source) = load(&config, options.seed, options.threads)?;
         if !self.quiet {
             eprintln!("{}", source.sentence(&dataset));
         }
@@ -93,8 +95,8 @@ impl Cmd {
 }
 
 /// The rows to train on and where they come from.
-pub fn load(config: &Config, seed: u64) -> anyhow::Result<(Dataset, Source)> {
-    let Some(path) = &config.data else {
+pub fn load(config: &Config, seed: u64, threads: usize) -> anyhow::Result<(Dataset, Source)> {
+    let Some(data) = &config.data else {
         anyhow::ensure!(
             config.label.is_none(),
             "--label goes with --data; the reference data set brings its own labels"
@@ -102,24 +104,27 @@ pub fn load(config: &Config, seed: u64) -> anyhow::Result<(Dataset, Source)> {
         let synthetic = Synthetic { seed, ..config.synth.as_deref().unwrap_or("").parse()? };
         return Ok((synthetic.generate()?, Source::Synthetic(synthetic)));
     };
-    let options = CsvOptions {
-        delimiter: config
-            .delimiter
-            .as_deref()
-            .map(csv::parse_delimiter)
-            .transpose()
-            .map_err(|error| anyhow::anyhow!("--delimiter: {error}"))?,
-        label: config.label.clone(),
-        ignore: config.ignore.clone().unwrap_or_default(),
-        features: config.features.clone().map_or(Features::All, Features::Named),
-        missing: config.missing.unwrap_or_default(),
-    };
-    let Loaded { dataset, dropped_rows, row_numbers, suspected_label, .. } = csv::read(path, &options)?;
+    let paths = paths::expand(data)?;
+    let options = read_options(config)?;
+    let Loaded { dataset, dropped_rows, row_numbers, suspected_label, .. } = table::read(&paths, &options, threads)?;
     if let Some(name) = suspected_label {
         eprintln!(
             "warning: column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
         );
     }
-    let source = Source::Csv { path: path.clone(), missing: options.missing, dropped_rows, row_numbers };
+    let source = Source::Files { paths, missing: options.missing, dropped_rows, row_numbers };
     Ok((dataset, source))
+}
+
+/// How the files are read.
+fn read_options(config: &Config) -> anyhow::Result<ReadOptions> {
+    let delimiter = config.delimiter.as_deref().map(options::parse_delimiter).transpose();
+    Ok(ReadOptions {
+        format: config.format,
+        delimiter: delimiter.map_err(|error| anyhow::anyhow!("--delimiter: {error}"))?,
+        label: config.label.clone(),
+        ignore: config.ignore.clone().unwrap_or_default(),
+        features: config.features.clone().map_or(Features::All, Features::Named),
+        missing: config.missing.unwrap_or_default(),
+    })
 }

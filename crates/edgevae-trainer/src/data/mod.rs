@@ -1,8 +1,22 @@
-//! Tables of sensor rows: where they come from ([`csv`], [`synthetic`]) and how they are divided ([`split`]).
+//! Tables of sensor rows: where they come from and how they are divided.
+//!
+//! A [`source`] hands out [`block`]s of rows of a [`csv`], [`jsonl`] or Parquet file, [`pipeline`] takes them through
+//! worker threads in order, [`table`] collects them; [`synthetic`] generates a table, [`split`] divides one.
 
+pub mod block;
 pub mod csv;
+pub mod error;
+pub mod jsonl;
+pub mod options;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub mod paths;
+pub mod pipeline;
+pub mod source;
 pub mod split;
 pub mod synthetic;
+pub mod table;
+mod text;
 
 use ndarray::{Array2, Axis};
 use rand::SeedableRng;

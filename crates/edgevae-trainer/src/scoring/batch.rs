@@ -1,10 +1,12 @@
 //! Many rows through a model at once, with the bits of the core.
 
-use edgevae_core::format::{Missing, ScoreKind};
+use edgevae_core::format::{HeadKind, Missing};
+use edgevae_core::head::gaussian::{self, LOGVAR_LIMIT, X_LOGVAR_BOUNDS};
 use edgevae_core::{Model, ScoreError, SliceDetector, standardize};
 
-use super::kernel::{ALIGN, Activations, InstructionSet, Kernel};
-use super::network::Network;
+use super::block::{Block, Parts};
+use super::kernel::{InstructionSet, Kernel, Write};
+use super::network::{Layer, Network};
 
 /// Scores rows in blocks, each row in a SIMD lane of its own, to the same bits as
 /// [`SliceDetector::score`], which stays the only judge of rows that have no score.
@@ -25,39 +27,29 @@ pub struct BatchScorer<'m> {
     model: &'m Model<'m>,
     kernel: Kernel,
     network: Network,
-    /// `None` where this kind of score has no batch form: then the core scores row by row.
-    kind: Option<BatchScore>,
-    buffer: Vec<f32>,
+    form: Form,
+    block: Block,
     scratch: Vec<f32>,
 }
 
-/// A kind of score that is computed from the residuals `x - x_hat` of a block.
-#[derive(Clone, Copy, Debug)]
-enum BatchScore {
-    /// `mean((x - x_hat)²)`
+/// How the heads of a model score a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The reconstruction error alone: all rows at once.
     Mse,
+    /// The core's heads, row by row, on what the network made of the block.
+    Heads,
+    /// The core alone: a head that runs the decoder again for each of its draws.
+    Core,
 }
 
-impl BatchScore {
-    fn of(kind: ScoreKind) -> Option<Self> {
-        matches!(kind, ScoreKind::Mse).then_some(Self::Mse)
-    }
-
-    /// Scores of a block's rows from their residuals, feature by feature; sums in the order of the features.
-    ///
-    /// # Shapes
-    /// `residuals`: `[IN][ROWS]`; `scores`: `[ROWS]`.
-    fn of_residuals(self, residuals: &[f32], scores: &mut [f32]) {
-        let Self::Mse = self;
-        let rows = scores.len();
-        scores.fill(0.0);
-        for feature in residuals.chunks_exact(rows) {
-            for (score, residual) in scores.iter_mut().zip(feature) {
-                *score += residual * residual;
-            }
+impl Form {
+    fn of(model: &Model<'_>) -> Self {
+        match &model.header().heads[..] {
+            [head] if head.kind == HeadKind::Mse && head.knots == 0 => Self::Mse,
+            _ if model.needs().sampled => Self::Core,
+            _ => Self::Heads,
         }
-        let features = (residuals.len() / rows) as f32;
-        scores.iter_mut().for_each(|score| *score /= features);
     }
 }
 
@@ -74,14 +66,12 @@ impl<'m> BatchScorer<'m> {
     }
 
     fn with_kernel(model: &'m Model<'m>, kernel: Kernel) -> Self {
-        let numbers = kernel.rows * (model.inputs() + 2 * model.width() + 1);
         Self {
             model,
             kernel,
             network: Network::pack(model, kernel.strip),
-            kind: BatchScore::of(model.score_kind()),
-            // Room to begin at an aligned number.
-            buffer: vec![0.0; numbers + ALIGN / size_of::<f32>()],
+            form: Form::of(model),
+            block: Block::new(model, kernel.rows),
             scratch: vec![0.0; model.scratch_len()],
         }
     }
@@ -107,10 +97,12 @@ impl<'m> BatchScorer<'m> {
     pub fn score(&mut self, rows: &[f32], scores: &mut [f32]) -> Result<(), (usize, ScoreError)> {
         let inputs = self.model.inputs();
         assert_eq!(rows.len(), inputs * scores.len(), "one sample for each score");
-        let Some(kind) = self.kind else { return self.score_by_core(rows, scores, 0, |_| true) };
+        if self.form == Form::Core {
+            return self.score_by_core(rows, scores, 0, |_| true);
+        }
         let block = self.kernel.rows;
         for (number, (rows, scores)) in rows.chunks(inputs * block).zip(scores.chunks_mut(block)).enumerate() {
-            self.score_block(kind, rows, scores);
+            self.score_block(rows, scores);
             // NaN and infinity in a sample, and overflow in the network, all end in a score that is not finite.
             if !scores.iter().all(|score| score.is_finite()) {
                 self.score_by_core(rows, scores, number * block, |score| !score.is_finite())?;
@@ -119,17 +111,57 @@ impl<'m> BatchScorer<'m> {
         Ok(())
     }
 
-    fn score_block(&mut self, kind: BatchScore, rows: &[f32], scores: &mut [f32]) {
-        let (block, inputs, width) = (self.kernel.rows, self.model.inputs(), self.model.width());
-        let first = self.buffer.as_ptr().align_offset(ALIGN);
-        let (x, rest) = self.buffer[first..].split_at_mut(inputs * block);
-        let (front, rest) = rest.split_at_mut(width * block);
-        let (back, rest) = rest.split_at_mut(width * block);
-        scale(self.model, rows, x, block);
-        self.kernel.subtract_reconstruction(&self.network, Activations { x, front, back });
-        let all = &mut rest[..block];
-        kind.of_residuals(x, all);
-        scores.copy_from_slice(&all[..scores.len()]);
+    /// Scores at most a block of rows; one that has no score gets a number that is not finite.
+    fn score_block(&mut self, rows: &[f32], scores: &mut [f32]) {
+        scale(self.model, rows, self.block.residual_mut(), self.kernel.rows);
+        self.represent();
+        let squares = self.block.sums_of_squares();
+        let features = self.model.inputs() as f32;
+        if self.form == Form::Mse {
+            scores.iter_mut().zip(squares).for_each(|(score, sum)| *score = sum / features);
+            return;
+        }
+        scores.iter_mut().zip(squares).for_each(|(score, sum)| *score = *sum);
+        for (row, score) in scores.iter_mut().enumerate().filter(|(_, score)| score.is_finite()) {
+            let verdict = self.model.verdict(&self.block.representation(self.model, row));
+            *score = verdict.map_or(f32::NAN, |verdict| verdict.score);
+        }
+    }
+
+    /// From the scaled rows to what the network makes of them, as the core's `represent` does for one row.
+    fn represent(&mut self) {
+        let (kernel, rows) = (self.kernel, self.kernel.rows);
+        let Network { encoder, encoder_logvar, decoder, decoder_logvar } = &self.network;
+        let Parts { residual, mu, logvar, x_logvar, mut front, mut back, .. } = self.block.parts();
+        let lanes = |layer: &Layer| layer.outputs() * rows;
+        let log_variance = |layer: &Option<Layer>, input: &[f32], out: &mut [f32], bounds: (f32, f32)| {
+            if let Some(layer) = layer {
+                kernel.forward(layer, input, out, Write::Replace);
+                gaussian::clamp(out, bounds);
+            }
+        };
+        let mut width = 0;
+        for (index, layer) in encoder.iter().enumerate() {
+            let input = if index == 0 { &*residual } else { &front[..width] };
+            if index + 1 == encoder.len() {
+                log_variance(encoder_logvar, input, logvar, (-LOGVAR_LIMIT, LOGVAR_LIMIT));
+            }
+            kernel.forward(layer, input, &mut back[..lanes(layer)], Write::Replace);
+            width = lanes(layer);
+            std::mem::swap(&mut front, &mut back);
+        }
+        mu.copy_from_slice(&front[..mu.len()]);
+        for (index, layer) in decoder.iter().enumerate() {
+            let input = &front[..width];
+            if index + 1 == decoder.len() {
+                log_variance(decoder_logvar, input, x_logvar, X_LOGVAR_BOUNDS);
+                kernel.forward(layer, input, residual, Write::Subtract);
+                break;
+            }
+            kernel.forward(layer, input, &mut back[..lanes(layer)], Write::Replace);
+            width = lanes(layer);
+            std::mem::swap(&mut front, &mut back);
+        }
     }
 
     /// Scores those rows by the core whose present score `wanted` picks.

@@ -1,6 +1,7 @@
 //! Rows through a model on the desk: many at once, to the same bits as on the device.
 
 mod batch;
+mod block;
 mod kernel;
 mod network;
 #[cfg(test)]

@@ -21,7 +21,7 @@ fn strip_outputs(strip: usize, left: usize) -> usize {
 }
 
 impl Layer {
-    fn pack(dense: &Dense<'_>, strip: usize) -> Self {
+    pub fn pack(dense: &Dense<'_>, strip: usize) -> Self {
         let (inputs, outputs) = (dense.inputs(), dense.outputs());
         let mut weight = Vec::with_capacity(dense.weight.len());
         let mut first = 0;
@@ -62,26 +62,28 @@ impl Layer {
     }
 }
 
-/// A model's layers from the scaled input to its reconstruction, packed for one kernel.
+/// A model's layers, packed for one kernel; log variances only where its heads need them.
 #[derive(Clone, Debug)]
 pub struct Network {
-    strip: usize,
-    layers: Vec<Layer>,
+    /// From the scaled input to `mu`.
+    pub encoder: Vec<Layer>,
+    /// The posterior's log variance, from the input of the encoder's last layer.
+    pub encoder_logvar: Option<Layer>,
+    /// From `z` to the reconstruction.
+    pub decoder: Vec<Layer>,
+    /// Log variance of each feature, from the input of the decoder's last layer.
+    pub decoder_logvar: Option<Layer>,
 }
 
 impl Network {
     /// Copies the weights of a model into strips of `strip` outputs, a power of two.
     pub fn pack(model: &Model<'_>, strip: usize) -> Self {
-        Self { strip, layers: model.layers().map(|dense| Layer::pack(&dense, strip)).collect() }
-    }
-
-    /// Outputs of a full strip.
-    pub fn strip(&self) -> usize {
-        self.strip
-    }
-
-    /// The layers in order.
-    pub fn layers(&self) -> &[Layer] {
-        &self.layers
+        let (pack, needs) = (|dense: Dense<'_>| Layer::pack(&dense, strip), model.needs());
+        Self {
+            encoder: model.encoder().map(pack).collect(),
+            encoder_logvar: model.encoder_logvar().filter(|_| needs.logvar).map(pack),
+            decoder: model.decoder().map(pack).collect(),
+            decoder_logvar: model.decoder_logvar().filter(|_| needs.x_logvar).map(pack),
+        }
     }
 }

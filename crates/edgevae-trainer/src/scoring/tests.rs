@@ -1,6 +1,8 @@
 //! The batch scorer against the core, to the bit, for every kernel that this machine can run.
 
-use edgevae_core::format::{Activation, Calibration, CalibrationSet, Header, Layer, MAX_LAYERS, Missing, ScoreKind};
+use edgevae_core::format::{
+    Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, MAX_LAYERS, Missing,
+};
 use edgevae_core::{Model, ScoreError, SliceDetector};
 use proptest::prelude::*;
 
@@ -8,9 +10,38 @@ use super::kernel::Kernel;
 use super::{BatchScorer, score_all};
 use crate::model_file::ModelFile;
 
-/// A model of any shape, its numbers drawn from a small generator.
+/// Step, rate and knots that bring a head to the footing of others.
+const TAIL: [f32; 6] = [0.75, 0.125, -8.0, 4.0, 20.0, 90.0];
+
+const DRAWS: HeadKind = HeadKind::ReconstructionProbability { draws: 3 };
+
+/// What a model is beside its shape.
+#[derive(Clone, Debug)]
+struct Recipe {
+    missing: Missing,
+    variance: DecoderVariance,
+    heads: Vec<HeadKind>,
+    seed: u64,
+    spread: f32,
+}
+
+impl Recipe {
+    fn new(missing: Missing, seed: u64, spread: f32) -> Self {
+        Self { missing, variance: DecoderVariance::Unit, heads: vec![HeadKind::Mse], seed, spread }
+    }
+}
+
+/// A model with the reconstruction error as its score.
 fn model(widths: &[usize], missing: Missing, seed: u64, spread: f32) -> ModelFile {
+    build(widths, &Recipe::new(missing, seed, spread))
+}
+
+/// A model of any shape, its numbers drawn from a small generator.
+fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
+    let &Recipe { missing, variance, ref heads, seed, spread } = recipe;
     let inputs = *widths.last().unwrap();
+    let encoder_layers = (widths.len() / 2).max(1);
+    let latent = widths[encoder_layers - 1];
     let mut state = seed;
     let mut draw = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -22,23 +53,52 @@ fn model(widths: &[usize], missing: Missing, seed: u64, spread: f32) -> ModelFil
         tensors.extend((0..inputs).map(|_| draw()));
     }
     let mut layers: heapless::Vec<Layer, MAX_LAYERS> = heapless::Vec::new();
-    let mut width = inputs;
+    let mut before = vec![inputs];
     for (index, &outputs) in widths.iter().enumerate() {
-        let is_linear = index + 1 == widths.len() || index == widths.len() / 2;
+        let is_linear = index + 1 == widths.len() || index + 1 == encoder_layers;
         let activation = if is_linear { Activation::Linear } else { Activation::Relu };
         layers.push(Layer { outputs: outputs as u16, activation }).unwrap();
-        tensors.extend((0..outputs * (width + 1)).map(|_| draw()));
-        width = outputs;
+        tensors.extend((0..outputs * (before[index] + 1)).map(|_| draw()));
+        before.push(outputs);
     }
+    let encoder_logvar = heads.iter().any(|head| head.needs().logvar);
+    if encoder_logvar {
+        tensors.extend((0..latent * (before[encoder_layers - 1] + 1)).map(|_| draw()));
+    }
+    match variance {
+        DecoderVariance::Unit => {}
+        DecoderVariance::PerFeature => tensors.extend((0..inputs).map(|_| draw())),
+        DecoderVariance::PerRow => tensors.extend((0..inputs * (before[widths.len() - 1] + 1)).map(|_| draw())),
+    }
+    for kind in heads {
+        match kind {
+            HeadKind::Mahalanobis => {
+                tensors.extend((0..latent).map(|_| draw()));
+                tensors.extend(
+                    (0..latent)
+                        .flat_map(|row| (0..=row).map(move |column| (row, column)))
+                        .map(|(row, column)| if row == column { 0.5 + draw().abs() } else { draw() }),
+                );
+            }
+            HeadKind::ReconstructionProbability { draws } => {
+                tensors.extend((0..usize::from(*draws) * latent).map(|_| draw()));
+            }
+            _ => {}
+        }
+        tensors.extend(TAIL.iter().filter(|_| heads.len() > 1));
+    }
+    let knots = if heads.len() > 1 { TAIL.len() as u8 - 2 } else { 0 };
     let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
     let header = Header {
         tool: "test",
         seed: 0,
         inputs: inputs as u16,
-        encoder_layers: (widths.len() / 2).max(1) as u8,
+        encoder_layers: encoder_layers as u8,
         layers,
         missing,
-        score: ScoreKind::Mse,
+        encoder_logvar,
+        decoder_variance: variance,
+        heads: heads.iter().map(|&kind| HeadSpec { kind, knots }).collect(),
         threshold: 1.0,
         calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
         names: &names,
@@ -95,6 +155,27 @@ proptest! {
         cells in prop::collection::vec(reading(), 0..700),
     ) {
         let file = model(&[&inner[..], &[inputs]].concat(), policy, seed, 0.5);
+        agrees(&file, &cells[..cells.len() / inputs * inputs]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_head_gives_the_bits_of_the_core(
+        inputs in 1_usize..9,
+        inner in prop::collection::vec(1_usize..12, 1..5),
+        heads in prop::sample::subsequence(
+            vec![HeadKind::Mse, HeadKind::Nll, HeadKind::Elbo, HeadKind::Mahalanobis, DRAWS],
+            1..=5,
+        ),
+        variance in prop::sample::select(&[DecoderVariance::Unit, DecoderVariance::PerFeature, DecoderVariance::PerRow]),
+        seed: u64,
+        cells in prop::collection::vec(reading(), 0..300),
+    ) {
+        let recipe = Recipe { heads, variance, ..Recipe::new(Missing::Mean, seed, 0.5) };
+        let file = build(&[&inner[..], &[inputs]].concat(), &recipe);
         agrees(&file, &cells[..cells.len() / inputs * inputs]);
     }
 }

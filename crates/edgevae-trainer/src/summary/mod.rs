@@ -10,7 +10,7 @@ use edgevae_core::format;
 use serde::Serialize;
 
 use crate::data::Dataset;
-use crate::data::csv::Missing;
+use crate::data::options::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
 use crate::inspect::calibration_rows;
 use crate::options::{Options, Score};
@@ -22,15 +22,15 @@ use crate::train::Trained;
 pub enum Source {
     /// Generated.
     Synthetic(Synthetic),
-    /// A file.
-    Csv {
-        /// The file.
-        path: PathBuf,
+    /// Files, read one after the other.
+    Files {
+        /// The files.
+        paths: Vec<PathBuf>,
         /// What became of rows with missing cells.
         missing: Missing,
         /// How many of them were left out.
         dropped_rows: u64,
-        /// Number in the file of each row that was kept, from 1; `None` when all were.
+        /// Number of each row that was kept, from 1, counted on over the files; `None` when all were.
         row_numbers: Option<Vec<u64>>,
     },
 }
@@ -40,16 +40,16 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::Synthetic(_) => "reference data set".into(),
-            Self::Csv { path, .. } => path.display().to_string(),
+            Self::Files { paths, .. } => names(paths),
         }
     }
 
     /// The policy for missing cells, as the model file records it.
     pub fn missing(&self) -> format::Missing {
         match self {
-            Self::Synthetic(_) | Self::Csv { missing: Missing::Error, .. } => format::Missing::Error,
-            Self::Csv { missing: Missing::Drop, .. } => format::Missing::Drop,
-            Self::Csv { missing: Missing::Mean, .. } => format::Missing::Mean,
+            Self::Synthetic(_) | Self::Files { missing: Missing::Error, .. } => format::Missing::Error,
+            Self::Files { missing: Missing::Drop, .. } => format::Missing::Drop,
+            Self::Files { missing: Missing::Mean, .. } => format::Missing::Mean,
         }
     }
 
@@ -57,7 +57,7 @@ impl Source {
     pub fn dropped_rows(&self) -> u64 {
         match self {
             Self::Synthetic(_) => 0,
-            Self::Csv { dropped_rows, .. } => *dropped_rows,
+            Self::Files { dropped_rows, .. } => *dropped_rows,
         }
     }
 
@@ -77,7 +77,7 @@ impl Source {
     /// Number in its source of a row of the table (counted from 0), from 1.
     pub fn row_number(&self, row: usize) -> u64 {
         match self {
-            Self::Csv { row_numbers: Some(numbers), .. } => numbers[row],
+            Self::Files { row_numbers: Some(numbers), .. } => numbers[row],
             _ => row as u64 + 1,
         }
     }
@@ -90,13 +90,22 @@ impl Source {
                  from their middle with variance {}, seed {}",
                 recipe.components, NORMAL_VARIANCE, recipe.mean_norm, recipe.shift, recipe.variance, recipe.seed
             ),
-            Self::Csv { path, .. } => path.display().to_string(),
+            Self::Files { paths, .. } => names(paths),
         }
     }
 
     /// Commands that repeat the run, from the folder where it was started.
     fn reproduce(&self, dir: &Path) -> Vec<String> {
         vec![format!("edgevae train --config {} --out AGAIN", dir.join("config.toml").display())]
+    }
+}
+
+/// The file, or the first of several and how many more.
+fn names(paths: &[PathBuf]) -> String {
+    match paths {
+        [] => String::new(),
+        [path] => path.display().to_string(),
+        [path, others @ ..] => format!("{} and {} more files", path.display(), others.len()),
     }
 }
 
@@ -252,10 +261,10 @@ impl Run<'_> {
     /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
     pub fn scores_csv(&self) -> Vec<u8> {
         let trained = self.trained;
-        let mut out = format!("{}\n", results::SCORES_HEADER).into_bytes();
+        let mut out = results::SCORES_HEADER.as_bytes().to_vec();
         for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
-            results::write_score(self.source.row_number(row), score, score > trained.calibration.threshold, &mut out)
-                .expect("memory takes all");
+            let is_anomaly = score > trained.calibration.threshold;
+            results::push_score_csv(self.source.row_number(row), score, is_anomaly, &mut out);
         }
         out
     }

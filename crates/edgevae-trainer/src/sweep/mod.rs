@@ -6,7 +6,7 @@ mod table;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io, thread};
@@ -16,7 +16,7 @@ pub use record::{Key, Numbers, Record, Store};
 pub use table::{Row, Statistic, cells, csv, headings, markdown, rows};
 
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::{Dataset, paths};
 use crate::export::TOOL;
 use crate::output::OutputError;
 use crate::summary::Source;
@@ -41,30 +41,34 @@ pub struct Progress<'a> {
 /// What determines the run of a point.
 ///
 /// # Errors
-/// A data file that cannot be read.
-pub fn key(point: &Point, checksums: &mut HashMap<std::path::PathBuf, u32>) -> io::Result<Key> {
+/// Data files that cannot be found or read.
+pub fn key(point: &Point, checksums: &mut HashMap<Vec<PathBuf>, u32>) -> io::Result<Key> {
     let data = match &point.config.data {
         None => None,
-        Some(path) => Some(match checksums.get(path) {
+        Some(files) => Some(match checksums.get(files) {
             Some(&checksum) => checksum,
-            None => *checksums.entry(path.clone()).or_insert(checksum(path)?),
+            None => *checksums.entry(files.clone()).or_insert(checksum(files)?),
         }),
     };
     let config = toml::to_string(&point.config.resolved()).expect("options always serialize");
     Ok(Key { config, data, tool: TOOL.to_owned() })
 }
 
-fn checksum(path: &Path) -> io::Result<u32> {
+/// CRC-32 of the files that these arguments of `--data` stand for, one after the other.
+fn checksum(arguments: &[PathBuf]) -> io::Result<u32> {
     let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
     let mut digest = crc.digest();
-    let mut file = fs::File::open(path)?;
     let mut block = vec![0; 1 << 16];
-    loop {
-        match io::Read::read(&mut file, &mut block)? {
-            0 => return Ok(digest.finalize()),
-            len => digest.update(&block[..len]),
+    for path in paths::expand(arguments).map_err(io::Error::other)? {
+        let mut file = fs::File::open(path)?;
+        loop {
+            match io::Read::read(&mut file, &mut block)? {
+                0 => break,
+                len => digest.update(&block[..len]),
+            }
         }
     }
+    Ok(digest.finalize())
 }
 
 /// Runs of one fit: they differ in nothing that the network sees.
@@ -242,7 +246,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pump.csv");
         let mut point = points(&[1.0], &[Score::Mse]).remove(0);
-        point.config.data = Some(path.clone());
+        point.config.data = Some(vec![path.clone()]);
         fs::write(&path, "a\n1\n").unwrap();
         let first = key(&point, &mut HashMap::new()).unwrap();
         fs::write(&path, "a\n2\n").unwrap();

@@ -1,5 +1,7 @@
 //! The text of one cell, read as a number or a label.
 
+use crate::data::error::{Place, Problem, shorten};
+
 /// What a text that is no number looks like; decides the advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
@@ -17,7 +19,7 @@ pub enum Looks {
 
 impl Looks {
     /// What to do about it, for a column of the user's choice or one that a model needs.
-    pub(super) fn advice(self, column: &str, of_model: bool) -> String {
+    pub(crate) fn advice(self, column: &str, of_model: bool) -> String {
         match self {
             Self::DecimalComma => "write decimals with a point (1.5) in the whole file".into(),
             Self::SeveralLines => "a quote on this line is probably never closed".into(),
@@ -35,16 +37,45 @@ impl Looks {
 
 /// A cell that holds no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoNumber {
+pub(crate) enum NoNumber {
     Missing,
     Infinite,
     OutOfRange,
     Text(Looks),
 }
 
+impl NoNumber {
+    /// The message about it; `cell` is the text that was found.
+    #[cold]
+    pub fn problem(self, at: Place, cell: &[u8], of_model: bool) -> Problem {
+        let found = shorten(cell.trim_ascii());
+        match self {
+            Self::Missing => Problem::MissingCell { at, found, of_model },
+            Self::Infinite => Problem::NonFinite { at, found },
+            Self::OutOfRange => Problem::OutOfRange { at, found },
+            Self::Text(looks) => Problem::NotANumber { at, found, looks, of_model },
+        }
+    }
+}
+
+/// What a row's label came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Label {
+    NotWanted,
+    Missing,
+    /// `true` for an anomaly.
+    Found(bool),
+}
+
+impl Label {
+    pub fn found(self) -> Option<bool> {
+        if let Self::Found(anomaly) = self { Some(anomaly) } else { None }
+    }
+}
+
 /// Reads a number: decimal or scientific, an optional sign, blanks around it; rounded once, to the nearest f32.
 #[inline]
-pub(super) fn number(cell: &[u8]) -> Result<f32, NoNumber> {
+pub(crate) fn number(cell: &[u8]) -> Result<f32, NoNumber> {
     match fast_float2::parse::<f32, _>(cell.trim_ascii()) {
         Ok(value) if value.is_finite() => Ok(value),
         _ => Err(diagnose(cell.trim_ascii())),
@@ -52,7 +83,7 @@ pub(super) fn number(cell: &[u8]) -> Result<f32, NoNumber> {
 }
 
 /// Reads a label: `true` for an anomaly, `None` for anything that is not one.
-pub(super) fn label(cell: &[u8]) -> Option<bool> {
+pub(crate) fn label(cell: &[u8]) -> Option<bool> {
     match number(cell) {
         Ok(0.0) => Some(false),
         Ok(1.0) => Some(true),
@@ -73,7 +104,7 @@ fn label_word(text: &[u8]) -> Option<bool> {
 }
 
 /// Whether a cell holds no value: empty, `NaN`, `NA` or `null`, in any case.
-pub(super) fn is_missing(cell: &[u8]) -> bool {
+pub(crate) fn is_missing(cell: &[u8]) -> bool {
     number(cell) == Err(NoNumber::Missing)
 }
 

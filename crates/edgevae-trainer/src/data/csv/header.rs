@@ -1,8 +1,8 @@
 //! The header line: which delimiter it uses, which columns it names, and which of them are wanted.
 
 use super::cell;
-use super::error::{Problem, Role, list};
-use super::options::{CsvOptions, Features};
+use crate::data::error::{Problem, Role, list};
+use crate::data::options::{Features, ReadOptions};
 use std::collections::HashMap;
 
 /// Bytes that divide cells in the wild; of equally common ones the first wins, for a comma may stand in a name:
@@ -89,7 +89,7 @@ fn is_data(names: &[String]) -> bool {
 
 /// Where the wanted columns stand in a row.
 #[derive(Debug)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     /// Position of each feature, in the order of features.
     pub features: Vec<usize>,
     /// Position of the label.
@@ -99,7 +99,7 @@ pub(super) struct Selection {
 }
 
 /// Finds the wanted columns by name.
-pub(super) fn select(names: &[String], options: &CsvOptions) -> Result<Selection, Problem> {
+pub(crate) fn select(names: &[String], options: &ReadOptions) -> Result<Selection, Problem> {
     let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
     let mut roles: Vec<Option<Role>> = vec![None; names.len()];
     let mut claim = |name: &String, role: Role| -> Result<usize, Problem> {

@@ -1,13 +1,16 @@
 //! Rows of numbers from a CSV stream, one at a time, in constant memory.
 
-use super::cell::{self, NoNumber};
-use super::error::{CsvError, Place, Problem, shorten};
+use super::cell::{self, Label, NoNumber};
 use super::header::{self, Selection};
-use super::options::{CsvOptions, Features, Missing, is_delimiter};
-use super::records::{MAX_ROW, RecordError, Records};
+use super::records::{RecordError, Records};
+use crate::data::error::{DataError, Place, Problem, shorten};
+use crate::data::options::{Features, Missing, ReadOptions, is_delimiter};
+use crate::data::source::open_file;
+use crate::data::text::MAX_ROW;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// One row that was read; its numbers are in the buffer that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,26 @@ pub struct RowInfo {
     pub label: Option<bool>,
 }
 
+/// What the header and the options say about every row.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub delimiter: u8,
+    pub names: Vec<String>,
+    pub selection: Selection,
+    pub missing: Missing,
+    pub of_model: bool,
+}
+
+impl Columns {
+    pub fn feature_names(&self) -> Vec<String> {
+        self.selection.features.iter().map(|&column| self.names[column].clone()).collect()
+    }
+
+    pub fn extra_columns(&self) -> Vec<String> {
+        self.selection.extra.iter().map(|&column| self.names[column].clone()).collect()
+    }
+}
+
 /// Reads wanted columns of a CSV stream row by row: a file, standard input, anything that is [`Read`].
 ///
 /// Cells are divided and unquoted by the parser of the csv crate; numbers are rounded to the nearest f32. Memory is that
@@ -27,26 +50,24 @@ pub struct RowInfo {
 ///
 /// # Examples
 /// ```
-/// use edgevae_trainer::data::csv::{CsvOptions, Features, RowReader};
+/// use edgevae_trainer::data::csv::{ReadOptions, Features, RowReader};
 /// let wanted = Features::OfModel(vec!["rpm".into(), "temp".into()]);
-/// let options = CsvOptions { features: wanted, ..CsvOptions::default() };
+/// let options = ReadOptions { features: wanted, ..ReadOptions::default() };
 /// let mut rows = RowReader::new("temp;site;rpm\n20.5;3;1.2e3\n".as_bytes(), "example", &options)?;
 /// assert_eq!(rows.extra_columns(), ["site"]);
 /// let mut row = [0.0; 2];
 /// assert_eq!(rows.next_row(&mut row)?.unwrap().number, 1);
 /// assert_eq!(row, [1200.0, 20.5]);
 /// assert!(rows.next_row(&mut row)?.is_none());
-/// # Ok::<(), edgevae_trainer::data::csv::CsvError>(())
+/// # Ok::<(), edgevae_trainer::data::csv::DataError>(())
 /// ```
+///
+/// This is the plain reading of a file; [`blocks`](super::blocks) must give the same rows and messages, faster.
 #[derive(Debug)]
 pub struct RowReader<R> {
     file: String,
     records: Records<R>,
-    delimiter: u8,
-    names: Vec<String>,
-    selection: Selection,
-    missing: Missing,
-    of_model: bool,
+    columns: Arc<Columns>,
     rows: u64,
     dropped_rows: u64,
     missing_cells: u64,
@@ -57,20 +78,11 @@ impl RowReader<File> {
     ///
     /// # Errors
     /// When the file cannot be opened, and as [`RowReader::new`].
-    pub fn open(path: &Path, options: &CsvOptions) -> Result<Self, CsvError> {
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let name = path.display().to_string();
-        let problem = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => Problem::NoSuchFile,
-            _ => Problem::CannotOpen { error },
-        };
-        let opened = File::open(path).map_err(problem).and_then(|file| {
-            // Linux opens directories and fails only when they are read.
-            let is_directory = file.metadata().is_ok_and(|metadata| metadata.is_dir());
-            if is_directory { Err(Problem::IsADirectory) } else { Ok(file) }
-        });
-        match opened {
+        match open_file(path) {
             Ok(file) => Self::new(file, name, options),
-            Err(problem) => Err(CsvError { file: name, problem }),
+            Err(problem) => Err(DataError { file: name, problem }),
         }
     }
 }
@@ -79,51 +91,55 @@ impl<R: Read> RowReader<R> {
     /// Reads the header of a stream and finds the wanted columns; `file` is the stream's name in messages.
     ///
     /// # Errors
-    /// [`CsvError`] when the stream is empty or no text, names are blank or occur twice, a wanted column is missing or
+    /// [`DataError`] when the stream is empty or no text, names are blank or occur twice, a wanted column is missing or
     /// was asked for twice, or no feature is left.
-    pub fn new(input: R, file: impl Into<String>, options: &CsvOptions) -> Result<Self, CsvError> {
+    pub fn new(input: R, file: impl Into<String>, options: &ReadOptions) -> Result<Self, DataError> {
         let file = file.into();
         let mut records = Records::new(input);
         match read_header(&mut records, options) {
-            Ok((delimiter, names, selection)) => Ok(Self {
-                file,
-                records,
-                delimiter,
-                names,
-                selection,
-                missing: options.missing,
-                of_model: matches!(options.features, Features::OfModel(_)),
-                rows: 0,
-                dropped_rows: 0,
-                missing_cells: 0,
-            }),
-            Err(problem) => Err(CsvError { file, problem }),
+            Ok(columns) => Ok(Self::of_records(file, records, Arc::new(columns))),
+            Err(problem) => Err(DataError { file, problem }),
         }
+    }
+
+    /// Reads records that follow a header.
+    pub(super) fn of_records(file: String, records: Records<R>, columns: Arc<Columns>) -> Self {
+        Self { file, records, columns, rows: 0, dropped_rows: 0, missing_cells: 0 }
+    }
+
+    /// The records after the header, and what the header said.
+    pub(super) fn into_records(self) -> (Records<R>, Arc<Columns>) {
+        (self.records, self.columns)
     }
 
     /// The number of features: the length of the rows that [`RowReader::next_row`] fills.
     pub fn width(&self) -> usize {
-        self.selection.features.len()
+        self.columns.selection.features.len()
     }
 
     /// The names of the features, in the order of a row's numbers.
     pub fn feature_names(&self) -> Vec<String> {
-        self.selection.features.iter().map(|&column| self.names[column].clone()).collect()
+        self.columns.feature_names()
     }
 
     /// The columns that were neither wanted nor to be ignored; only possible when features were named.
     pub fn extra_columns(&self) -> Vec<String> {
-        self.selection.extra.iter().map(|&column| self.names[column].clone()).collect()
+        self.columns.extra_columns()
     }
 
     /// Whether rows come with labels.
     pub fn has_labels(&self) -> bool {
-        self.selection.label.is_some()
+        self.columns.selection.label.is_some()
     }
 
     /// The byte between cells, given or detected.
     pub fn delimiter(&self) -> u8 {
-        self.delimiter
+        self.columns.delimiter
+    }
+
+    /// The number of rows so far, those left out included.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// The number of rows left out so far because of a missing cell.
@@ -138,110 +154,91 @@ impl<R: Read> RowReader<R> {
 
     /// Reads the next row into `row`; `None` at the end of the stream.
     ///
-    /// What a missing cell does is [`CsvOptions::missing`]: with [`Missing::Mean`] it is NaN in `row`. Blank lines are
+    /// What a missing cell does is [`ReadOptions::missing`]: with [`Missing::Mean`] it is NaN in `row`. Blank lines are
     /// skipped; a row of one empty cell is written `""`.
     ///
     /// # Shapes
     /// - `row`: `[IN]` = [`RowReader::width`], raw units
     ///
     /// # Errors
-    /// [`CsvError`] with line, row and column of the first cell that is not what it should be; when the stream has no row,
+    /// [`DataError`] with line, row and column of the first cell that is not what it should be; when the stream has no row,
     /// or none without a missing cell. Reading cannot go on after an error.
     ///
     /// # Panics
     /// When `row` has another length than [`RowReader::width`].
-    pub fn next_row(&mut self, row: &mut [f32]) -> Result<Option<RowInfo>, CsvError> {
+    pub fn next_row(&mut self, row: &mut [f32]) -> Result<Option<RowInfo>, DataError> {
         assert_eq!(row.len(), self.width(), "one place for each feature");
-        self.advance(row).map_err(|problem| CsvError { file: self.file.clone(), problem })
+        let problem = match (self.advance(row), self.rows, self.dropped_rows) {
+            (Ok(None), 0, _) => Problem::NoRows,
+            (Ok(None), rows, dropped) if rows == dropped => Problem::NoRowsLeft { dropped },
+            (Ok(info), ..) => return Ok(info),
+            (Err(problem), ..) => problem,
+        };
+        Err(DataError { file: self.file.clone(), problem })
     }
 
-    fn advance(&mut self, row: &mut [f32]) -> Result<Option<RowInfo>, Problem> {
+    /// [`RowReader::next_row`] without the name of the file; a stream without rows is for the caller to notice.
+    pub(super) fn advance(&mut self, row: &mut [f32]) -> Result<Option<RowInfo>, Problem> {
         while advance(&mut self.records)? {
             self.rows += 1;
-            if self.records.len() != self.names.len() {
+            if self.records.len() != self.columns.names.len() {
                 return Err(Problem::RaggedRow {
                     line: self.records.line(),
                     row: self.rows,
                     found: self.records.len(),
-                    expected: self.names.len(),
+                    expected: self.columns.names.len(),
                 });
             }
             let missing = self.read_features(row)?;
             let label = self.read_label()?;
-            if self.missing == Missing::Drop && (missing > 0 || label == Label::Missing) {
+            if self.columns.missing == Missing::Drop && (missing > 0 || label == Label::Missing) {
                 self.dropped_rows += 1;
                 continue;
             }
             self.missing_cells += missing;
-            let label = if let Label::Found(anomaly) = label { Some(anomaly) } else { None };
-            return Ok(Some(RowInfo { number: self.rows, line: self.records.line(), label }));
+            return Ok(Some(RowInfo { number: self.rows, line: self.records.line(), label: label.found() }));
         }
-        match (self.rows, self.dropped_rows) {
-            (0, _) => Err(Problem::NoRows),
-            (rows, dropped) if rows == dropped => Err(Problem::NoRowsLeft { dropped }),
-            _ => Ok(None),
-        }
+        Ok(None)
     }
 
     /// Fills `row` and counts the missing cells.
     fn read_features(&self, row: &mut [f32]) -> Result<u64, Problem> {
         let mut missing = 0;
-        for (value, &column) in row.iter_mut().zip(&self.selection.features) {
+        for (value, &column) in row.iter_mut().zip(&self.columns.selection.features) {
             *value = match cell::number(self.records.cell(column)) {
                 Ok(number) => number,
-                Err(NoNumber::Missing) if self.missing != Missing::Error => {
+                Err(NoNumber::Missing) if self.columns.missing != Missing::Error => {
                     missing += 1;
                     f32::NAN
                 }
-                Err(reason) => return Err(self.no_number(column, reason)),
+                Err(reason) => {
+                    return Err(reason.problem(self.place(column), self.records.cell(column), self.columns.of_model));
+                }
             };
         }
         Ok(missing)
     }
 
     fn read_label(&self) -> Result<Label, Problem> {
-        let Some(column) = self.selection.label else { return Ok(Label::NotWanted) };
+        let Some(column) = self.columns.selection.label else { return Ok(Label::NotWanted) };
         let text = self.records.cell(column);
         match cell::label(text) {
             Some(anomaly) => Ok(Label::Found(anomaly)),
             None if !cell::is_missing(text) => {
                 Err(Problem::NotALabel { at: self.place(column), found: shorten(text.trim_ascii()) })
             }
-            None if self.missing == Missing::Drop => Ok(Label::Missing),
+            None if self.columns.missing == Missing::Drop => Ok(Label::Missing),
             // A mean says nothing about a label.
             None => Err(Problem::MissingLabel { at: self.place(column), found: shorten(text.trim_ascii()) }),
         }
     }
 
     fn place(&self, column: usize) -> Place {
-        Place { line: self.records.line(), row: self.rows, column: self.names[column].clone() }
-    }
-
-    #[cold]
-    fn no_number(&self, column: usize, reason: NoNumber) -> Problem {
-        let at = self.place(column);
-        let found = shorten(self.records.cell(column).trim_ascii());
-        let of_model = self.of_model;
-        match reason {
-            NoNumber::Missing => Problem::MissingCell { at, found, of_model },
-            NoNumber::Infinite => Problem::NonFinite { at, found },
-            NoNumber::OutOfRange => Problem::OutOfRange { at, found },
-            NoNumber::Text(looks) => Problem::NotANumber { at, found, looks, of_model },
-        }
+        Place { line: Some(self.records.line()), row: self.rows, column: self.columns.names[column].clone() }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Label {
-    NotWanted,
-    Missing,
-    Found(bool),
-}
-
-fn read_header<R: Read>(
-    records: &mut Records<R>,
-    options: &CsvOptions,
-) -> Result<(u8, Vec<String>, Selection), Problem> {
+fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Result<Columns, Problem> {
     if let Some(delimiter) = options.delimiter.filter(|&delimiter| !is_delimiter(delimiter)) {
         return Err(Problem::BadDelimiter(delimiter));
     }
@@ -257,7 +254,8 @@ fn read_header<R: Read>(
     }
     let names = header::names((0..records.len()).map(|column| records.cell(column)))?;
     let selection = header::select(&names, options)?;
-    Ok((delimiter, names, selection))
+    let of_model = matches!(options.features, Features::OfModel(_));
+    Ok(Columns { delimiter, names, selection, missing: options.missing, of_model })
 }
 
 fn advance<R: Read>(records: &mut Records<R>) -> Result<bool, Problem> {

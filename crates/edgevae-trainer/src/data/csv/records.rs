@@ -3,8 +3,7 @@
 use csv_core::ReadRecordResult;
 use std::io::{self, Read};
 
-/// Largest row in bytes. A quote that is never closed makes the rest of the file one row; it must not fill the memory.
-pub(super) const MAX_ROW: usize = 16 << 20;
+use crate::data::text::MAX_ROW;
 
 /// Bytes asked of the stream at a time.
 const CHUNK: usize = 64 << 10;
@@ -52,6 +51,24 @@ impl<R: Read> Records<R> {
             lines_between: 0,
             line: 1,
         }
+    }
+
+    /// Records of a stream that is the continuation of another: no byte-order mark is looked for.
+    pub fn continued(input: R, delimiter: u8) -> Self {
+        let mut records = Self::new(input);
+        records.set_delimiter(delimiter);
+        // The parser removes a mark from the first bytes it sees; let those be a row that nobody wants.
+        let first = records.parser.read_record(b"0\n", &mut records.cells, &mut records.ends);
+        debug_assert!(matches!(first.0, ReadRecordResult::Record));
+        records.parser.set_line(1);
+        records
+    }
+
+    /// The stream and the bytes of it that were read and not parsed, and the number of line ends before those.
+    pub fn into_rest(mut self) -> (R, Vec<u8>, u64) {
+        self.buffer.truncate(self.end);
+        let lines = self.parser.line() + self.lines_between - 1;
+        (self.input, self.buffer.split_off(self.start), lines)
     }
 
     /// The first bytes of the stream: as many as `complete` asks for, or all.

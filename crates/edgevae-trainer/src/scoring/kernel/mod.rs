@@ -1,4 +1,4 @@
-//! The forward pass for a block of rows at once, one row in each SIMD lane, for every instruction set that we know.
+//! A dense layer for a block of rows at once, one row in each SIMD lane, for every instruction set that we know.
 //!
 //! A lane does for its row what [`Dense::forward`](edgevae_core::Dense::forward) does: it starts with the bias, adds the
 //! products in the order of the inputs, rounds each product before it is added, and applies ReLU as
@@ -14,7 +14,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::network::Network;
+use super::network::Layer;
 
 /// Buffers are aligned to this many bytes, the width of the widest vector, so that no load crosses a cache line.
 pub const ALIGN: usize = 64;
@@ -32,15 +32,13 @@ pub enum InstructionSet {
     Portable,
 }
 
-/// Activations of a block of rows, feature by feature: number `i * rows + r` is feature `i` of row `r`.
-#[derive(Debug)]
-pub struct Activations<'a> {
-    /// The scaled input `x`, `[IN][ROWS]`; afterwards `x - x_hat`.
-    pub x: &'a mut [f32],
-    /// Room for any layer between, `[WIDTH][ROWS]`.
-    pub front: &'a mut [f32],
-    /// As much again.
-    pub back: &'a mut [f32],
+/// What becomes of a layer's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// `slot = y`
+    Replace,
+    /// `slot = slot - y`: the residual, when `slot` holds the target.
+    Subtract,
 }
 
 /// A kernel that this machine can run.
@@ -52,7 +50,7 @@ pub struct Kernel {
     pub rows: usize,
     /// Outputs that advance together, a power of two.
     pub strip: usize,
-    subtract_reconstruction: fn(&Network, Activations<'_>),
+    forward: fn(&Layer, &[f32], &mut [f32], Write),
 }
 
 impl Kernel {
@@ -66,9 +64,7 @@ impl Kernel {
                 strip: x86::avx512::STRIP,
                 // SAFETY: the kernel needs nothing but its instruction set, which was detected in the line above; the
                 // function is reachable only through the `Kernel` made here.
-                subtract_reconstruction: |network, block| unsafe {
-                    x86::avx512::subtract_reconstruction(network, block)
-                },
+                forward: |layer, x, y, write| unsafe { x86::avx512::forward(layer, x, y, write) },
             }),
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 if is_x86_feature_detected!("avx2") => Some(Self {
@@ -76,7 +72,7 @@ impl Kernel {
                 rows: x86::avx2::ROWS,
                 strip: x86::avx2::STRIP,
                 // SAFETY: as above, with AVX2.
-                subtract_reconstruction: |network, block| unsafe { x86::avx2::subtract_reconstruction(network, block) },
+                forward: |layer, x, y, write| unsafe { x86::avx2::forward(layer, x, y, write) },
             }),
             #[cfg(target_arch = "aarch64")]
             InstructionSet::Neon if std::arch::is_aarch64_feature_detected!("neon") => Some(Self {
@@ -84,14 +80,11 @@ impl Kernel {
                 rows: neon::ROWS,
                 strip: neon::STRIP,
                 // SAFETY: as above, with NEON.
-                subtract_reconstruction: |network, block| unsafe { neon::subtract_reconstruction(network, block) },
+                forward: |layer, x, y, write| unsafe { neon::forward(layer, x, y, write) },
             }),
-            InstructionSet::Portable => Some(Self {
-                set,
-                rows: portable::ROWS,
-                strip: portable::STRIP,
-                subtract_reconstruction: portable::subtract_reconstruction,
-            }),
+            InstructionSet::Portable => {
+                Some(Self { set, rows: portable::ROWS, strip: portable::STRIP, forward: portable::forward })
+            }
             _ => None,
         }
     }
@@ -102,12 +95,16 @@ impl Kernel {
         [Avx512, Avx2, Neon, Portable].into_iter().filter_map(Self::of)
     }
 
-    /// `x -= x_hat`, with `x_hat = decoder(mu(encoder(x)))`, for each row of the block.
+    /// Computes a layer that was packed for this kernel's strip.
+    ///
+    /// # Shapes
+    /// `x`: `[IN][ROWS]`, `y`: `[OUT][ROWS]`, feature by feature, both aligned to [`ALIGN`].
     ///
     /// # Panics
-    /// When the network was packed for another strip, or a buffer is too short or not aligned to [`ALIGN`].
-    pub fn subtract_reconstruction(&self, network: &Network, block: Activations<'_>) {
-        assert_eq!(network.strip(), self.strip, "the network is packed for the kernel");
-        (self.subtract_reconstruction)(network, block);
+    /// When a slice has another length, or is not aligned to the kernel's vectors.
+    #[inline]
+    pub fn forward(&self, layer: &Layer, x: &[f32], y: &mut [f32], write: Write) {
+        assert_eq!((x.len(), y.len()), (layer.inputs() * self.rows, layer.outputs() * self.rows), "one number a row");
+        (self.forward)(layer, x, y, write);
     }
 }

@@ -1,6 +1,6 @@
 //! The one definition that every kernel is an instance of.
 
-/// Defines `ROWS`, `STRIP` and `subtract_reconstruction` for one kind of vector.
+/// Defines `ROWS`, `STRIP` and `forward` for one kind of vector.
 ///
 /// `vector` holds `lanes` numbers; a block has `vectors` of them for each feature, `strip` outputs advance together.
 /// With `vectors * strip` sums, `vectors` inputs and a weight and a product in flight a tile must fit the registers.
@@ -12,8 +12,8 @@ macro_rules! strips {
         vector: $vector:ty, lanes: $lanes:literal, vectors: $vectors:literal, strip: $strip:literal,
         splat: $splat:expr, multiply: $multiply:expr, add: $add:expr, subtract: $subtract:expr, relu: $relu:expr $(,)?
     ) => {
-        use crate::scoring::kernel::Activations;
-        use crate::scoring::network::{Layer, Network};
+        use crate::scoring::kernel::Write;
+        use crate::scoring::network::Layer;
         use edgevae_core::format::Activation;
 
         /// Rows of a block.
@@ -51,7 +51,7 @@ macro_rules! strips {
             (bias, weight): (&[f32], &[f32]),
             x: &[Feature],
             y: &mut [Feature],
-            is_last: bool,
+            write: Write,
         ) {
             let sums = sums::<OUTPUTS>(bias, weight, x);
             for (slots, sums) in y.iter_mut().zip(sums) {
@@ -60,42 +60,32 @@ macro_rules! strips {
                         Activation::Relu => $relu(sum),
                         Activation::Linear => sum,
                     };
-                    *slot = if is_last { $subtract(*slot, output) } else { output };
+                    *slot = match write {
+                            Write::Replace => output,
+                            Write::Subtract => $subtract(*slot, output),
+                        };
                 }
             }
         }
 
+        /// See [`Kernel::forward`](crate::scoring::kernel::Kernel::forward).
         $(#[$set])*
-        fn forward(layer: &Layer, x: &[Feature], y: &mut [Feature], is_last: bool) {
-            let mut y = y;
+        pub fn forward(layer: &Layer, x: &[f32], y: &mut [f32], write: Write) {
+            let x = bytemuck::cast_slice::<f32, Feature>(x);
+            let mut y = bytemuck::cast_slice_mut::<f32, Feature>(y);
             for (outputs, bias_and_weight) in layer.strips(STRIP) {
                 let slots;
                 (slots, y) = y.split_at_mut(outputs);
                 if outputs == STRIP {
-                    strip::<STRIP>(layer, bias_and_weight, x, slots, is_last);
+                    strip::<STRIP>(layer, bias_and_weight, x, slots, write);
                     continue;
                 }
                 match outputs {
-                    4 => strip::<4>(layer, bias_and_weight, x, slots, is_last),
-                    2 => strip::<2>(layer, bias_and_weight, x, slots, is_last),
-                    _ => strip::<1>(layer, bias_and_weight, x, slots, is_last),
+                    4 => strip::<4>(layer, bias_and_weight, x, slots, write),
+                    2 => strip::<2>(layer, bias_and_weight, x, slots, write),
+                    _ => strip::<1>(layer, bias_and_weight, x, slots, write),
                 }
             }
-        }
-
-        /// See [`Kernel::subtract_reconstruction`](super::Kernel::subtract_reconstruction).
-        $(#[$set])*
-        pub fn subtract_reconstruction(network: &Network, block: Activations<'_>) {
-            let x = bytemuck::cast_slice_mut::<f32, Feature>(block.x);
-            let mut front = bytemuck::cast_slice_mut::<f32, Feature>(block.front);
-            let mut back = bytemuck::cast_slice_mut::<f32, Feature>(block.back);
-            let [first, between @ .., last] = network.layers() else { return };
-            forward(first, x, &mut front[..first.outputs()], false);
-            for layer in between {
-                forward(layer, &front[..layer.inputs()], &mut back[..layer.outputs()], false);
-                std::mem::swap(&mut front, &mut back);
-            }
-            forward(last, &front[..last.inputs()], x, true);
         }
     };
 }

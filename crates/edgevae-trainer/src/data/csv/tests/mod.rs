@@ -1,33 +1,48 @@
 //! Whole files in, tables or messages out: what is read, what is refused and in which words, what is written.
 
+mod agrees;
 mod pieces;
 mod reads;
 mod refuses;
 mod shared_data;
 mod writes;
 
+use super::blocks::blocks_of;
 use super::*;
+use crate::data::Dataset;
+use crate::data::error::DataError;
+use crate::data::options::{Features, Missing, ReadOptions};
+use crate::data::table::{self, Loaded, collect};
+use ndarray::Array2;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
-fn labelled() -> CsvOptions {
-    CsvOptions { label: Some("label".into()), ..CsvOptions::default() }
+fn labelled() -> ReadOptions {
+    ReadOptions { label: Some("label".into()), ..ReadOptions::default() }
 }
 
-fn load(bytes: impl AsRef<[u8]>, options: &CsvOptions) -> Result<Loaded, String> {
-    RowReader::new(bytes.as_ref(), "t.csv", options).and_then(collect).map_err(|error| error.to_string())
+fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded, String> {
+    let input = Cursor::new(bytes.as_ref().to_vec());
+    let source = blocks(input, "t.csv".into(), options);
+    source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
+}
+
+fn read(path: &Path, options: &ReadOptions) -> Result<Loaded, DataError> {
+    table::read(&[path.to_owned()], options, 2)
 }
 
 fn table(bytes: impl AsRef<[u8]>) -> Dataset {
-    load(bytes, &CsvOptions::default()).unwrap().dataset
+    load(bytes, &ReadOptions::default()).unwrap().dataset
 }
 
-fn message(bytes: impl AsRef<[u8]>, options: &CsvOptions) -> String {
+fn message(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> String {
     load(bytes, options).unwrap_err()
 }
 
 fn plain_message(bytes: impl AsRef<[u8]>) -> String {
-    message(bytes, &CsvOptions::default())
+    message(bytes, &ReadOptions::default())
 }
 
-fn with_missing(missing: Missing) -> CsvOptions {
-    CsvOptions { missing, ..CsvOptions::default() }
+fn with_missing(missing: Missing) -> ReadOptions {
+    ReadOptions { missing, ..ReadOptions::default() }
 }

@@ -3,9 +3,9 @@
 use super::*;
 
 /// Hands out at most `.1` bytes at a time.
-struct Pieces<'a>(&'a [u8], usize);
+struct Pieces(&'static [u8], usize);
 
-impl std::io::Read for Pieces<'_> {
+impl std::io::Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let len = self.1.min(buffer.len());
         self.0.read(&mut buffer[..len])
@@ -14,7 +14,7 @@ impl std::io::Read for Pieces<'_> {
 
 #[test]
 fn a_file_in_pieces_of_any_size_gives_the_same_message() {
-    let files: [&[u8]; 4] = [
+    let files: [&'static [u8]; 4] = [
         b"row\t\xff\xff:\xff6ion,kl;inf\r\x05\0\0\0aN;inf\r\n(4[14920\n652",
         b"a,b\r1,2\0\r3,4",
         b"a\0,b\r1,2",
@@ -22,8 +22,8 @@ fn a_file_in_pieces_of_any_size_gives_the_same_message() {
     ];
     for file in files {
         let read = |step| {
-            let rows = RowReader::new(Pieces(file, step), "t.csv", &CsvOptions::default());
-            rows.and_then(collect).map(|loaded| loaded.dataset).map_err(|error| error.to_string())
+            let rows = blocks(Pieces(file, step), "t.csv".into(), &ReadOptions::default());
+            rows.and_then(|rows| collect(rows, 1)).map(|loaded| loaded.dataset).map_err(|error| error.to_string())
         };
         let whole = read(usize::MAX);
         for step in 1..file.len() {

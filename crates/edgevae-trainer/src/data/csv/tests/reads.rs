@@ -23,7 +23,7 @@ fn every_dialect_gives_the_same_table() {
 #[test]
 fn a_byte_order_mark_that_arrives_in_pieces_is_no_part_of_a_name() {
     let pieces = b"\xef".chain(&b"\xbb"[..]).chain(&b"\xbfa,b\n1,2\n"[..]);
-    let reader = RowReader::new(pieces, "stream", &CsvOptions::default()).unwrap();
+    let reader = RowReader::new(pieces, "stream", &ReadOptions::default()).unwrap();
     assert_eq!(reader.feature_names(), ["a", "b"]);
 }
 
@@ -35,7 +35,7 @@ fn quoted_names_may_hold_delimiters_quotes_and_line_breaks() {
 
 #[test]
 fn a_given_delimiter_overrules_the_detected_one() {
-    let options = CsvOptions { delimiter: Some(b'|'), ..CsvOptions::default() };
+    let options = ReadOptions { delimiter: Some(b'|'), ..ReadOptions::default() };
     assert_eq!(load("a,b|c\n1|2\n", &options).unwrap().dataset.names, ["a,b", "c"]);
 }
 
@@ -49,14 +49,14 @@ fn labels_are_read_apart_from_features() {
 
 #[test]
 fn ignored_columns_may_hold_anything() {
-    let options = CsvOptions { ignore: vec!["t".into(), "t".into()], ..CsvOptions::default() };
+    let options = ReadOptions { ignore: vec!["t".into(), "t".into()], ..ReadOptions::default() };
     let loaded = load("t,a\n2024-01-01,1\n,2\n", &options).unwrap();
     assert_eq!((loaded.dataset.names, loaded.extra_columns), (vec!["a".to_owned()], vec![]));
 }
 
 #[test]
 fn named_features_come_in_the_order_named_and_the_rest_is_reported() {
-    let options = CsvOptions { features: Features::Named(vec!["c".into(), "a".into()]), ..labelled() };
+    let options = ReadOptions { features: Features::Named(vec!["c".into(), "a".into()]), ..labelled() };
     let loaded = load("a,site,c,label\n1,north,2,0\n", &options).unwrap();
     assert_eq!(
         (&loaded.dataset.names[..], &loaded.dataset.features),
@@ -79,7 +79,7 @@ fn a_missing_cell_is_dropped_or_left_for_the_mean_as_asked() {
 #[test]
 fn a_row_without_label_is_dropped_with_the_policy_drop_only() {
     let text = "a,label\n1,0\n2,\n";
-    let options = |missing| CsvOptions { missing, ..labelled() };
+    let options = |missing| ReadOptions { missing, ..labelled() };
     assert_eq!(load(text, &options(Missing::Drop)).unwrap().dropped_rows, 1);
     let expected = "t.csv: line 3 (row 2), column \"label\": found an empty cell, expected a label; fill it in, delete the \
                     row, or choose --missing drop";
@@ -90,9 +90,9 @@ fn a_row_without_label_is_dropped_with_the_policy_drop_only() {
 #[test]
 fn a_feature_that_looks_like_a_label_is_suspected() {
     let suspect = |text: &str, options| load(text, &options).unwrap().suspected_label;
-    assert_eq!(suspect("a,Label\n5,0\n6,1\n", CsvOptions::default()), Some("Label".into()));
-    assert_eq!(suspect("a,label\n5,0\n6,2\n", CsvOptions::default()), None);
-    assert_eq!(suspect("a,b\n5,0\n6,1\n", CsvOptions::default()), None);
+    assert_eq!(suspect("a,Label\n5,0\n6,1\n", ReadOptions::default()), Some("Label".into()));
+    assert_eq!(suspect("a,label\n5,0\n6,2\n", ReadOptions::default()), None);
+    assert_eq!(suspect("a,b\n5,0\n6,1\n", ReadOptions::default()), None);
     assert_eq!(suspect("a,y,label\n5,0,0\n6,1,1\n", labelled()), None);
 }
 
@@ -104,10 +104,10 @@ fn one_column_files_keep_their_quoted_empty_cells() {
 
 #[test]
 fn a_stream_finds_columns_by_name_and_numbers_rows_as_the_file_does() {
-    let options = CsvOptions {
+    let options = ReadOptions {
         features: Features::OfModel(vec!["b".into(), "a".into()]),
         missing: Missing::Drop,
-        ..CsvOptions::default()
+        ..ReadOptions::default()
     };
     let mut reader = RowReader::new("a\tx\tb\r\n1\t-\t2\r\n\t-\t3\r\n4\t-\t5".as_bytes(), "stream", &options).unwrap();
     assert_eq!((reader.delimiter(), reader.extra_columns()), (b'\t', vec!["x".to_owned()]));

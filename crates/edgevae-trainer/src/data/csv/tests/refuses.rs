@@ -5,7 +5,7 @@ use std::io;
 #[test]
 fn refuses_what_is_no_file() {
     let directory = tempfile::tempdir().unwrap();
-    let error = |path: &Path| read(path, &CsvOptions::default()).unwrap_err();
+    let error = |path: &Path| read(path, &ReadOptions::default()).unwrap_err();
     let absent = directory.path().join("absent.csv");
     assert_eq!(error(&absent).to_string(), format!("{}: no such file; check the path", absent.display()));
     assert_eq!(
@@ -77,11 +77,11 @@ fn refuses_columns_that_do_not_exist_and_lists_those_that_do() {
         "t.csv: line 1: no column \"label\", which was asked for as the label; the columns are \"Temp\", \"rpm\""
     );
     assert_eq!(
-        message(text, &CsvOptions { ignore: vec!["temp".into()], ..CsvOptions::default() }),
+        message(text, &ReadOptions { ignore: vec!["temp".into()], ..ReadOptions::default() }),
         "t.csv: line 1: no column \"temp\", which was asked for as a column to ignore (did you mean \"Temp\"?); the columns \
          are \"Temp\", \"rpm\""
     );
-    let features = |features| CsvOptions { features, ..CsvOptions::default() };
+    let features = |features| ReadOptions { features, ..ReadOptions::default() };
     assert_eq!(
         message(text, &features(Features::Named(vec!["load".into()]))),
         "t.csv: line 1: no column \"load\", which was asked for as a feature; the columns are \"Temp\", \"rpm\""
@@ -96,19 +96,19 @@ fn refuses_columns_that_do_not_exist_and_lists_those_that_do() {
 fn refuses_contradictory_wishes() {
     let text = "a,label\n1,0\n";
     assert_eq!(
-        message(text, &CsvOptions { ignore: vec!["label".into()], ..labelled() }),
+        message(text, &ReadOptions { ignore: vec!["label".into()], ..labelled() }),
         "t.csv: column \"label\" was asked for as the label and as a column to ignore; name it once"
     );
     assert_eq!(
-        message(text, &CsvOptions { features: Features::Named(vec!["a".into(), "a".into()]), ..labelled() }),
+        message(text, &ReadOptions { features: Features::Named(vec!["a".into(), "a".into()]), ..labelled() }),
         "t.csv: column \"a\" was asked for as a feature and as a feature; name it once"
     );
     assert_eq!(
-        message(text, &CsvOptions { ignore: vec!["a".into()], ..labelled() }),
+        message(text, &ReadOptions { ignore: vec!["a".into()], ..labelled() }),
         "t.csv: no column is left as a feature, expected at least one; the columns are \"a\", \"label\""
     );
     assert_eq!(
-        message(text, &CsvOptions { delimiter: Some(b'.'), ..CsvOptions::default() }),
+        message(text, &ReadOptions { delimiter: Some(b'.'), ..ReadOptions::default() }),
         "t.csv: delimiter '.' cannot divide cells; expected a character such as \",\" or \";\" or a tab"
     );
 }
@@ -144,7 +144,7 @@ fn refuses_text_in_a_number_column_with_advice_that_fits() {
         found("normal", "if it tells normal rows from anomalies choose --label \"b\", else --ignore \"b\"")
     );
     assert_eq!(case("\"2\n1;3\n"), found("2\n1;3", "a quote on this line is probably never closed"));
-    let of_model = CsvOptions { features: Features::OfModel(vec!["b".into()]), ..CsvOptions::default() };
+    let of_model = ReadOptions { features: Features::OfModel(vec!["b".into()]), ..ReadOptions::default() };
     assert_eq!(
         message("a;b\n1;2\n1;warm\n", &of_model),
         found("warm", "the model takes this column as a number: mend the cell or delete the row")
@@ -168,7 +168,7 @@ fn refuses_missing_infinite_and_huge_cells() {
         case("1e39"),
         format!("{at} 1e39, which is beyond the range of 32-bit floats (3.4e38); choose another unit for the column")
     );
-    let of_model = CsvOptions { features: Features::OfModel(vec!["b".into()]), ..CsvOptions::default() };
+    let of_model = ReadOptions { features: Features::OfModel(vec!["b".into()]), ..ReadOptions::default() };
     assert_eq!(
         message("a,b\n1,2\n1,\n", &of_model),
         format!(
@@ -194,7 +194,7 @@ fn refuses_labels_that_are_none() {
 #[test]
 fn refuses_a_quote_that_is_never_closed_before_memory_runs_out() {
     let endless = "a,b\n1,2\n3,\"4\n".as_bytes().chain(io::repeat(b'7'));
-    let mut reader = RowReader::new(endless, "stream", &CsvOptions::default()).unwrap();
+    let mut reader = RowReader::new(endless, "stream", &ReadOptions::default()).unwrap();
     let mut row = [0.0; 2];
     reader.next_row(&mut row).unwrap();
     assert_eq!(
@@ -211,7 +211,7 @@ fn a_stream_that_fails_says_where() {
             Err(io::Error::other("cable pulled"))
         }
     }
-    let mut reader = RowReader::new("a\n1\n".as_bytes().chain(Failing), "stream", &CsvOptions::default()).unwrap();
+    let mut reader = RowReader::new("a\n1\n".as_bytes().chain(Failing), "stream", &ReadOptions::default()).unwrap();
     let mut row = [0.0];
     reader.next_row(&mut row).unwrap();
     assert_eq!(reader.next_row(&mut row).unwrap_err().to_string(), "stream: line 3: reading failed: cable pulled");
@@ -220,7 +220,7 @@ fn a_stream_that_fails_says_where() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"a1,;\"\n\r.".to_vec())], 0..80)) {
-        for options in [CsvOptions::default(), labelled(), with_missing(Missing::Mean), with_missing(Missing::Drop)] {
+        for options in [ReadOptions::default(), labelled(), with_missing(Missing::Mean), with_missing(Missing::Drop)] {
             let _ = load(&bytes, &options);
         }
     }

@@ -38,11 +38,11 @@ proptest! {
         };
         let mut text = vec![];
         write_csv(&written, &mut text).unwrap();
-        let options = CsvOptions {
+        let options = ReadOptions {
             label: label.then(|| LABEL.into()),
             delimiter: Some(b','),
             missing: Missing::Mean,
-            ..CsvOptions::default()
+            ..ReadOptions::default()
         };
         let read = load(text, &options).unwrap().dataset;
         prop_assert_eq!(&read.names, &written.names);

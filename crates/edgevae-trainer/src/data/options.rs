@@ -1,13 +1,17 @@
-//! What the caller asks of a CSV file.
+//! What the caller asks of a file of rows.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-/// How a CSV file is read. The default detects the delimiter, takes every column as a feature and admits no missing cell.
+/// How a file of rows is read. The default goes by the extension, detects the delimiter, takes every column as a feature
+/// and admits no missing cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CsvOptions {
-    /// The byte between cells; `None` detects `,`, `;` or tab from the header line.
+pub struct ReadOptions {
+    /// The format; `None` goes by the extension, CSV where there is none.
+    pub format: Option<Format>,
+    /// The byte between cells of a CSV file; `None` detects `,`, `;` or tab from the header line.
     pub delimiter: Option<u8>,
     /// Name of the label column; `None` when there are no labels to read.
     pub label: Option<String>,
@@ -17,6 +21,30 @@ pub struct CsvOptions {
     pub features: Features,
     /// What becomes of missing cells.
     pub missing: Missing,
+}
+
+/// A format of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A header line, then a line for each row.
+    Csv,
+    /// JSON lines: one object for each row.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The format that a file's extension tells; CSV for any that is not known.
+    pub fn of_path(path: &Path) -> Self {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "jsonl" | "ndjson" => Self::Jsonl,
+            "parquet" | "pq" => Self::Parquet,
+            _ => Self::Csv,
+        }
+    }
 }
 
 /// Which columns of a file are features, and in which order.
@@ -92,7 +120,7 @@ pub fn parse_delimiter(text: &str) -> Result<u8, String> {
 }
 
 /// Whether a byte can stand between cells without being mistaken for a part of one.
-pub(super) fn is_delimiter(byte: u8) -> bool {
+pub(crate) fn is_delimiter(byte: u8) -> bool {
     byte == b'\t' || (byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'+' | b'-' | b'.' | b'_'))
 }
 

@@ -1,13 +1,13 @@
-//! What is wrong with a CSV file, said so that its owner can mend it.
+//! What is wrong with a file of rows, said so that its owner can mend it.
 
-use super::cell::Looks;
+use super::csv::Looks;
 use std::{fmt, io};
 use thiserror::Error;
 
-/// A CSV file that cannot be read, with the rule that it breaks.
+/// A file that cannot be read, with the rule that it breaks.
 #[derive(Debug, Error)]
 #[error("{file}: {problem}")]
-pub struct CsvError {
+pub struct DataError {
     /// The file as the user named it, or `standard input`.
     pub file: String,
     /// The broken rule.
@@ -18,7 +18,8 @@ pub struct CsvError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Line of the file on which the row begins, from 1; the header is a line, quoted line breaks and blank lines count.
-    pub line: u64,
+    /// `None` where a format has no lines.
+    pub line: Option<u64>,
     /// Row of data, from 1.
     pub row: u64,
     /// Name of the column.
@@ -27,7 +28,10 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} (row {}), column {:?}", self.line, self.row, self.column)
+        match self.line {
+            Some(line) => write!(f, "line {line} (row {}), column {:?}", self.row, self.column),
+            None => write!(f, "row {}, column {:?}", self.row, self.column),
+        }
     }
 }
 
@@ -55,12 +59,15 @@ impl fmt::Display for Role {
     }
 }
 
-/// The rule that a CSV file breaks: what was found, what was expected, what to do.
+/// The rule that a file breaks: what was found, what was expected, what to do.
 #[derive(Debug, Error)]
 pub enum Problem {
     /// Nothing has this name.
     #[error("no such file; check the path")]
     NoSuchFile,
+    /// A folder or a pattern stands for no file.
+    #[error("{0}; expected at least one CSV, JSON lines or Parquet file")]
+    NoFiles(&'static str),
     /// A directory was named.
     #[error("found a directory, expected a CSV file; name a file in it")]
     IsADirectory,
@@ -185,6 +192,29 @@ pub enum Problem {
         /// Cells of the header.
         expected: usize,
     },
+    /// A line of a JSON lines file that is no object.
+    #[error("line {line} (row {row}): {reason}; expected one JSON object, as in {{\"temp\": 20.5, \"rpm\": 1200}}")]
+    NotAnObject {
+        /// Line of the file, from 1.
+        line: u64,
+        /// Row of data, from 1.
+        row: u64,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A Parquet file that cannot be decoded.
+    #[error("{0}; expected a Parquet file with a column of numbers for each feature")]
+    Parquet(String),
+    /// A Parquet column of a type that is no number.
+    #[error(
+        "column {column:?} holds {found}, expected numbers; leave the column out with --ignore {column:?}, or convert it"
+    )]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
     /// A feature is missing and the policy does not admit it.
     #[error("{at}: found {}, expected a number; {}", missing(.found), missing_advice(*.of_model))]
     MissingCell {
@@ -245,6 +275,30 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// The same problem after `rows` more rows and `lines` more lines than it was found at.
+    pub(crate) fn moved(mut self, rows: u64, lines: u64) -> Self {
+        match &mut self {
+            Self::MissingCell { at, .. }
+            | Self::NonFinite { at, .. }
+            | Self::OutOfRange { at, .. }
+            | Self::NotANumber { at, .. }
+            | Self::MissingLabel { at, .. }
+            | Self::NotALabel { at, .. } => {
+                at.row += rows;
+                at.line = at.line.map(|line| line + lines);
+            }
+            Self::RaggedRow { line, row, .. } | Self::NotAnObject { line, row, .. } => {
+                *row += rows;
+                *line += lines;
+            }
+            Self::ReadFailed { line, .. } | Self::RowTooLong { line, .. } => *line += lines,
+            _ => {}
+        }
+        self
+    }
+}
+
 fn suggestion(similar: &Option<String>) -> String {
     similar.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
 }
@@ -262,7 +316,7 @@ fn missing_advice(of_model: bool) -> &'static str {
 }
 
 /// Names for a message: the first twelve in quotes, then how many more there are.
-pub(super) fn list(names: &[String]) -> String {
+pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{:?}", shorten(name.as_bytes()))).collect();
     match names.len().checked_sub(SHOWN) {
@@ -272,7 +326,7 @@ pub(super) fn list(names: &[String]) -> String {
 }
 
 /// The text of a cell for a message: at most 40 characters, an ellipsis where some were cut.
-pub(super) fn shorten(cell: &[u8]) -> String {
+pub(crate) fn shorten(cell: &[u8]) -> String {
     const SHOWN: usize = 40;
     // A character has at most 4 bytes, so the rest of a huge cell need not be decoded.
     let text = String::from_utf8_lossy(&cell[..cell.len().min(4 * SHOWN + 4)]);

@@ -1,0 +1,408 @@
+//! Parquet: flat columns of numbers or booleans, found by name; other columns are ignored. Nulls and NaN are missing.
+//!
+//! Columns are decoded a block of rows at a time, so that memory is that of one page of each column and not that of a row
+//! group, whatever the size of the groups.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{BoolType, ByteArray, DataType, FloatType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::ColumnDescriptor;
+
+use super::block::{Block, Counts};
+use super::csv::cell::{self, Label, NoNumber};
+use super::csv::header::{self, Selection};
+use super::error::{DataError, Place, Problem, shorten};
+use super::options::{Features, Missing, ReadOptions};
+use super::source::{Parse, Source, Take};
+
+/// Bytes of a block's cells.
+const BLOCK: usize = 256 << 10;
+
+/// Opens a Parquet file; `name` is its name in messages.
+///
+/// # Errors
+/// When it is none, lacks a wanted column, or one of them holds no numbers.
+pub fn blocks(file: File, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+    let (take, extra_columns) = match open(file, options) {
+        Ok(opened) => opened,
+        Err(problem) => return Err(DataError { file: name, problem }),
+    };
+    Ok(Source {
+        name,
+        feature_names: take.names.clone(),
+        extra_columns,
+        has_labels: take.has_label,
+        before: Counts::default(),
+        take: Box::new(take),
+        parse: Arc::new(Ready),
+    })
+}
+
+/// Blocks come as numbers: there is nothing to parse.
+struct Ready;
+
+impl Parse for Ready {
+    fn parse(&self, _: &mut Block) {}
+}
+
+fn failed(error: ParquetError) -> Problem {
+    Problem::Parquet(error.to_string())
+}
+
+fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>), Problem> {
+    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+    let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
+    let Selection { features, label, extra } = header::select(&names, options)?;
+    for &column in features.iter().chain(&label) {
+        let is_label = label == Some(column);
+        if let Some(found) = unfit(&columns[column], is_label) {
+            return Err(Problem::ColumnType { column: names[column].clone(), found });
+        }
+    }
+    let name = |&column: &usize| names[column].clone();
+    let blocks = ParquetBlocks {
+        names: features.iter().map(name).collect(),
+        label_name: options.label.clone().unwrap_or_default(),
+        block_rows: (BLOCK / size_of::<f32>() / features.len()).max(1),
+        columns: features.iter().chain(&label).map(|&column| Column::of(column, &columns[column])).collect(),
+        has_label: label.is_some(),
+        missing: options.missing,
+        of_model: matches!(options.features, Features::OfModel(_)),
+        reader,
+        next_group: 0,
+        readers: vec![],
+        left: 0,
+        ended: false,
+    };
+    Ok((blocks, extra.iter().map(name).collect()))
+}
+
+/// What a column holds, when that cannot be a feature or a label.
+fn unfit(column: &ColumnDescriptor, is_label: bool) -> Option<String> {
+    if column.max_rep_level() > 0 {
+        return Some("lists".into());
+    }
+    let is_integer = matches!(column.logical_type_ref(), None | Some(LogicalType::Integer(_)))
+        && matches!(
+            column.converted_type(),
+            ConvertedType::NONE
+                | ConvertedType::INT_8
+                | ConvertedType::INT_16
+                | ConvertedType::INT_32
+                | ConvertedType::INT_64
+                | ConvertedType::UINT_8
+                | ConvertedType::UINT_16
+                | ConvertedType::UINT_32
+                | ConvertedType::UINT_64
+        );
+    match column.physical_type() {
+        Type::BOOLEAN | Type::FLOAT | Type::DOUBLE => None,
+        Type::INT32 | Type::INT64 if is_integer => None,
+        Type::BYTE_ARRAY if is_label => None,
+        Type::INT32 | Type::INT64 => Some(format!("dates, times or decimals ({:?})", column.converted_type())),
+        Type::BYTE_ARRAY => Some("text".into()),
+        other => Some(format!("{other}")),
+    }
+}
+
+/// A wanted column.
+#[derive(Clone, Copy)]
+struct Column {
+    /// Its place in the file.
+    index: usize,
+    /// It holds unsigned integers.
+    unsigned: bool,
+    /// Definition level of a value that is no null.
+    present: i16,
+}
+
+impl Column {
+    fn of(index: usize, column: &ColumnDescriptor) -> Self {
+        use ConvertedType::{UINT_8, UINT_16, UINT_32, UINT_64};
+        let unsigned = matches!(column.converted_type(), UINT_8 | UINT_16 | UINT_32 | UINT_64);
+        Self { index, unsigned, present: column.max_def_level() }
+    }
+}
+
+struct ParquetBlocks {
+    names: Vec<String>,
+    label_name: String,
+    /// The features, then the label.
+    columns: Vec<Column>,
+    has_label: bool,
+    missing: Missing,
+    of_model: bool,
+    block_rows: usize,
+    reader: SerializedFileReader<File>,
+    next_group: usize,
+    /// Readers of the columns in the current row group.
+    readers: Vec<ColumnReader>,
+    /// Rows of the current row group that were not read.
+    left: usize,
+    ended: bool,
+}
+
+impl Take for ParquetBlocks {
+    fn take(&mut self, block: &mut Block) -> bool {
+        if self.ended {
+            return false;
+        }
+        match self.fill(block) {
+            Ok(rows) => rows,
+            Err(problem) => {
+                self.ended = true;
+                block.problem = Some(problem);
+                true
+            }
+        }
+    }
+}
+
+impl ParquetBlocks {
+    fn fill(&mut self, block: &mut Block) -> Result<bool, Problem> {
+        while self.left == 0 {
+            if self.next_group == self.reader.num_row_groups() {
+                return Ok(false);
+            }
+            let group = self.reader.get_row_group(self.next_group).map_err(failed)?;
+            self.left = usize::try_from(group.metadata().num_rows())
+                .map_err(|_| Problem::Parquet("a row group has a negative number of rows".into()))?;
+            let readers = self.columns.iter().map(|column| group.get_column_reader(column.index));
+            self.readers = readers.collect::<Result<_, _>>().map_err(failed)?;
+            self.next_group += 1;
+        }
+        let (rows, width) = (self.left.min(self.block_rows), self.names.len());
+        self.left -= rows;
+        block.cells.resize(rows * width, f32::NAN);
+        let mut labels = Vec::new();
+        for (index, (column, reader)) in self.columns.iter().zip(&mut self.readers).enumerate() {
+            if index == width {
+                read_labels(reader, *column, rows, &mut labels)?;
+                continue;
+            }
+            let mut slots = block.cells[index..].iter_mut().step_by(width);
+            read(reader, *column, rows, |value| {
+                *slots.next().expect("as many values as rows") = value.unwrap_or(f32::NAN);
+            })?;
+        }
+        self.check(block, rows, &labels)?;
+        Ok(true)
+    }
+
+    /// Applies the policy for missing cells, takes the labels over and counts; rows are kept up to the first wrong one.
+    fn check(&self, block: &mut Block, rows: usize, labels: &[Cell]) -> Result<(), Problem> {
+        let width = self.names.len();
+        let Block { cells, labels: kept_labels, places, counts, .. } = block;
+        let mut kept = 0;
+        let result = (0..rows).try_for_each(|row| {
+            let sample = &cells[row * width..][..width];
+            let missing = self.missing_cells(sample, row)?;
+            let label = if self.has_label { self.label(&labels[row], row)? } else { Label::NotWanted };
+            counts.rows += 1;
+            if self.missing == Missing::Drop && (missing > 0 || label == Label::Missing) {
+                counts.dropped += 1;
+                return Ok(());
+            }
+            counts.missing += missing;
+            places.push((row as u32, 0));
+            kept_labels.extend(label.found());
+            cells.copy_within(row * width..(row + 1) * width, kept * width);
+            kept += 1;
+            Ok(())
+        });
+        cells.truncate(kept * width);
+        result
+    }
+
+    fn missing_cells(&self, sample: &[f32], row: usize) -> Result<u64, Problem> {
+        if sample.iter().all(|value| value.is_finite()) {
+            return Ok(0);
+        }
+        let mut missing = 0;
+        for (feature, value) in sample.iter().enumerate() {
+            let at = || self.place(self.names[feature].clone(), row);
+            match value {
+                value if value.is_finite() => {}
+                value if !value.is_nan() => {
+                    return Err(NoNumber::Infinite.problem(at(), value.to_string().as_bytes(), self.of_model));
+                }
+                _ if self.missing == Missing::Error => {
+                    return Err(NoNumber::Missing.problem(at(), b"", self.of_model));
+                }
+                _ => missing += 1,
+            }
+        }
+        Ok(missing)
+    }
+
+    fn label(&self, cell: &Cell, row: usize) -> Result<Label, Problem> {
+        let at = || self.place(self.label_name.clone(), row);
+        match cell {
+            Cell::Missing if self.missing == Missing::Drop => Ok(Label::Missing),
+            Cell::Missing => Err(Problem::MissingLabel { at: at(), found: String::new() }),
+            Cell::Label(anomaly) => Ok(Label::Found(*anomaly)),
+            Cell::Other(text) => Err(Problem::NotALabel { at: at(), found: shorten(text.as_bytes()) }),
+        }
+    }
+
+    fn place(&self, column: String, row: usize) -> Place {
+        Place { line: None, row: row as u64 + 1, column }
+    }
+}
+
+/// A cell of the label column.
+enum Cell {
+    Missing,
+    Label(bool),
+    Other(String),
+}
+
+impl Cell {
+    fn of_text(text: &[u8]) -> Self {
+        match cell::label(text) {
+            Some(anomaly) => Self::Label(anomaly),
+            None if cell::is_missing(text) => Self::Missing,
+            None => Self::Other(String::from_utf8_lossy(text).into_owned()),
+        }
+    }
+}
+
+/// Hands `each` the next `rows` values of a column, `None` for a null.
+fn read(reader: &mut ColumnReader, column: Column, rows: usize, each: impl FnMut(Option<f32>)) -> Result<(), Problem> {
+    match reader {
+        ColumnReader::BoolColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| f32::from(u8::from(value)), each)
+        }
+        ColumnReader::Int32ColumnReader(reader) if column.unsigned => {
+            read_column(reader, column, rows, |&value| value.cast_unsigned() as f32, each)
+        }
+        ColumnReader::Int32ColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        ColumnReader::Int64ColumnReader(reader) if column.unsigned => {
+            read_column(reader, column, rows, |&value| value.cast_unsigned() as f32, each)
+        }
+        ColumnReader::Int64ColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        ColumnReader::FloatColumnReader(reader) => read_column(reader, column, rows, |&value| value, each),
+        ColumnReader::DoubleColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        _ => Err(Problem::Parquet("a column changed its type".into())),
+    }
+}
+
+fn read_labels(reader: &mut ColumnReader, column: Column, rows: usize, labels: &mut Vec<Cell>) -> Result<(), Problem> {
+    if let ColumnReader::ByteArrayColumnReader(reader) = reader {
+        let text = |value: &ByteArray| value.data().to_vec();
+        return read_column(reader, column, rows, text, |value| {
+            labels.push(value.map_or(Cell::Missing, |text| Cell::of_text(&text)));
+        });
+    }
+    read(reader, column, rows, |value| {
+        labels.push(value.map_or(Cell::Missing, |value| Cell::of_text(value.to_string().as_bytes())));
+    })
+}
+
+fn read_column<T: DataType, V>(
+    reader: &mut ColumnReaderImpl<T>,
+    column: Column,
+    rows: usize,
+    convert: impl Fn(&T::T) -> V,
+    mut each: impl FnMut(Option<V>),
+) -> Result<(), Problem> {
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        levels.clear();
+        values.clear();
+        let (records, _, _) = reader.read_records(rows - read, Some(&mut levels), None, &mut values).map_err(failed)?;
+        if records == 0 {
+            return Err(Problem::Parquet("a column has fewer values than its row group has rows".into()));
+        }
+        read += records;
+        let mut present = values.iter();
+        if levels.is_empty() {
+            present.for_each(|value| each(Some(convert(value))));
+        } else {
+            // A null has a level and no value.
+            levels
+                .iter()
+                .for_each(|&level| each(if level == column.present { present.next().map(&convert) } else { None }));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a Parquet file of scores: `row` (INT64), `score` (FLOAT), `is_anomaly` (BOOLEAN), in row groups of 2^17 rows.
+pub struct ScoreWriter<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+    rows: Vec<i64>,
+    scores: Vec<f32>,
+    verdicts: Vec<bool>,
+}
+
+/// Rows of a row group that is written.
+const GROUP: usize = 1 << 17;
+
+impl<W: Write + Send> ScoreWriter<W> {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn new(out: W) -> io::Result<Self> {
+        let schema = "message scores { required int64 row; required float score; required boolean is_anomaly; }";
+        let schema = parse_message_type(schema).map_err(io::Error::other)?;
+        // Scores hardly ever repeat, so that a dictionary would only cost time.
+        let properties =
+            WriterProperties::builder().set_dictionary_enabled(false).set_compression(Compression::SNAPPY).build();
+        let writer =
+            SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(io::Error::other)?;
+        Ok(Self { writer, rows: vec![], scores: vec![], verdicts: vec![] })
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn push(&mut self, row: u64, score: f32, is_anomaly: bool) -> io::Result<()> {
+        self.rows.push(row as i64);
+        self.scores.push(score);
+        self.verdicts.push(is_anomaly);
+        if self.rows.len() == GROUP { self.write_group().map_err(io::Error::other) } else { Ok(()) }
+    }
+
+    fn write_group(&mut self) -> Result<(), ParquetError> {
+        let mut group = self.writer.next_row_group()?;
+        let mut column = group.next_column()?.expect("the first of three columns");
+        column.typed::<Int64Type>().write_batch(&self.rows, None, None)?;
+        column.close()?;
+        let mut column = group.next_column()?.expect("the second of three columns");
+        column.typed::<FloatType>().write_batch(&self.scores, None, None)?;
+        column.close()?;
+        let mut column = group.next_column()?.expect("the third of three columns");
+        column.typed::<BoolType>().write_batch(&self.verdicts, None, None)?;
+        column.close()?;
+        group.close()?;
+        self.rows.clear();
+        self.scores.clear();
+        self.verdicts.clear();
+        Ok(())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish(mut self) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            self.write_group().map_err(io::Error::other)?;
+        }
+        self.writer.close().map(|_| ()).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,74 @@
+//! Which files a user means: files, folders of files, patterns.
+
+use std::path::{Path, PathBuf};
+
+use super::error::{DataError, Problem};
+
+/// Extensions of the files that a folder stands for.
+const EXTENSIONS: [&str; 6] = ["csv", "tsv", "jsonl", "ndjson", "parquet", "pq"];
+
+/// Files in the order of the arguments, those of a folder or pattern sorted by name; a folder's subfolders are left alone.
+///
+/// # Errors
+/// [`DataError`] for a pattern or a folder without a file of rows. A plain path is not looked at: opening it tells more.
+pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+    let mut paths = Vec::new();
+    for argument in arguments {
+        let files = if argument.is_dir() {
+            of_folder(argument)
+        } else if !argument.exists() && is_pattern(argument) {
+            of_pattern(argument)
+        } else {
+            Ok(vec![argument.clone()])
+        };
+        let files = files.map_err(|problem| DataError { file: argument.display().to_string(), problem })?;
+        paths.extend(files);
+    }
+    Ok(paths)
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
+}
+
+fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let entries = std::fs::read_dir(folder).map_err(|error| Problem::CannotOpen { error })?;
+    let known = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
+    };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(known).collect();
+    files.sort();
+    if files.is_empty() { Err(Problem::NoFiles("the folder holds no file of rows")) } else { Ok(files) }
+}
+
+fn of_pattern(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let matches =
+        glob::glob(&pattern.to_string_lossy()).map_err(|_| Problem::NoFiles("the pattern is not understood"))?;
+    // In alphabetical order, as the crate promises.
+    let files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    if files.is_empty() { Err(Problem::NoFiles("no file matches the pattern")) } else { Ok(files) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_and_patterns_stand_for_their_files_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.CSV", "c.parquet", "notes.txt", "d.jsonl"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("e.csv")).unwrap();
+        let expand = |name: &str| -> Result<Vec<String>, String> {
+            let paths = expand(&[dir.path().join(name)]).map_err(|error| error.to_string())?;
+            Ok(paths.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect())
+        };
+        assert_eq!(expand("").unwrap(), ["a.CSV", "b.csv", "c.parquet", "d.jsonl"]);
+        assert_eq!(expand("*.csv").unwrap(), ["b.csv"]);
+        assert_eq!(expand("absent.csv").unwrap(), ["absent.csv"]);
+        assert!(expand("*.tsv").unwrap_err().contains("no file matches the pattern"));
+        assert!(expand("e.csv").unwrap_err().contains("the folder holds no file of rows"));
+    }
+}

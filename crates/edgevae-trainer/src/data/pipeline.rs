@@ -1,0 +1,140 @@
+//! Blocks through worker threads, results in the order of the source, memory for one block a thread.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use super::block::{Block, Counts};
+use super::error::DataError;
+use super::source::{Parse, Source, Take};
+
+/// What the workers share.
+struct Shared<E> {
+    state: Mutex<State<E>>,
+    changed: Condvar,
+}
+
+struct State<E> {
+    /// Blocks that know what came before them.
+    placed: u64,
+    /// Blocks that were delivered.
+    delivered: u64,
+    before: Counts,
+    /// Why no block follows.
+    failed: Option<E>,
+    /// Nobody is to go on: a block failed, or a worker panicked.
+    stopped: bool,
+}
+
+impl<E> Shared<E> {
+    /// Waits until it is a block's turn; `None` when that turn will never come.
+    fn turn(&self, is_due: impl Fn(&State<E>) -> bool) -> Option<MutexGuard<'_, State<E>>> {
+        let state = self.state.lock().ok()?;
+        let state = self.changed.wait_while(state, |state| !state.stopped && !is_due(state)).ok()?;
+        (!state.stopped).then_some(state)
+    }
+}
+
+/// Lets nobody wait for a worker that panicked.
+struct Awaken<'a, E>(&'a Shared<E>);
+
+impl<E> Drop for Awaken<'_, E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            if let Ok(mut state) = self.0.state.lock() {
+                state.stopped = true;
+            }
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+/// Takes every block of a source through `work`, on `threads` threads in any order, and then through `each`, one at a
+/// time in the order of the source. Every thread has a state of its own, made by `make`, which carries the result of
+/// `work` to `each`. Returns what the source held.
+///
+/// Blocks are divided by the source, not by the threads, so that results do not depend on how many there are. Memory is
+/// that of one block and one state for each thread.
+///
+/// # Errors
+/// The first error in the order of the source: a row that cannot be read, after `each` has seen the rows before it, or
+/// what `each` returns. A source without rows is an error too.
+pub fn for_each_block<W, E: From<DataError> + Send>(
+    source: &mut Source,
+    threads: usize,
+    make: impl Fn() -> W + Sync,
+    work: impl Fn(&mut W, &Block) + Sync,
+    each: impl FnMut(&mut W, &Block) -> Result<(), E> + Send,
+) -> Result<Counts, E> {
+    let state = State { placed: 0, delivered: 0, before: source.before, failed: None, stopped: false };
+    let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };
+    let taken = Mutex::new((0, &mut *source.take));
+    let each = Mutex::new(each);
+    let (parse, name) = (&*source.parse, &source.name[..]);
+    let worker = || {
+        let _awaken = Awaken(&shared);
+        let (mut block, mut state) = (Block::default(), make());
+        while let Some(number) = take(&taken, &mut block) {
+            if drive(&shared, parse, name, number, &mut block, &mut state, &work, &each).is_none() {
+                break;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.max(1) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let State { failed, before, .. } = shared.state.into_inner().expect("no worker panicked");
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    source.check_counts(before)?;
+    Ok(before)
+}
+
+/// The next block of the source and its number; `None` at the end.
+fn take(taken: &Mutex<(u64, &mut (dyn Take + 'static))>, block: &mut Block) -> Option<u64> {
+    block.clear();
+    let mut taken = taken.lock().ok()?;
+    let (next, source) = &mut *taken;
+    source.take(block).then(|| {
+        *next += 1;
+        *next - 1
+    })
+}
+
+/// Parses a block, places it, works on it and delivers it; `None` when there is nothing more to do.
+#[expect(clippy::too_many_arguments, reason = "the parts of one loop, borrowed from different places")]
+fn drive<W, E: From<DataError>>(
+    shared: &Shared<E>,
+    parse: &dyn Parse,
+    name: &str,
+    number: u64,
+    block: &mut Block,
+    own: &mut W,
+    work: &impl Fn(&mut W, &Block),
+    each: &Mutex<impl FnMut(&mut W, &Block) -> Result<(), E>>,
+) -> Option<()> {
+    parse.parse(block);
+    let mut state = shared.turn(|state| state.placed == number)?;
+    block.before = state.before;
+    state.before += block.counts;
+    state.placed += 1;
+    drop(state);
+    shared.changed.notify_all();
+
+    work(own, block);
+
+    drop(shared.turn(|state| state.delivered == number)?);
+    // Outside the state's lock: `each` may be slow, and only the block whose turn it is comes here.
+    let result = (*each.lock().ok()?)(own, block);
+    let failed = result.err().or_else(|| block.take_error(name).map(E::from));
+    let mut state = shared.state.lock().ok()?;
+    state.delivered += 1;
+    state.stopped |= failed.is_some();
+    state.failed = state.failed.take().or(failed);
+    let go_on = !state.stopped;
+    drop(state);
+    shared.changed.notify_all();
+    go_on.then_some(())
+}

@@ -1,0 +1,118 @@
+//! A source of rows: a file or a stream in any format that we read, in blocks.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::block::{Block, Counts};
+use super::error::{DataError, Problem};
+use super::options::{Format, ReadOptions};
+use super::{csv, jsonl};
+
+/// Hands out the blocks of a source, one after the other; the part of reading that cannot be shared among threads.
+pub trait Take: Send {
+    /// Fills `block`, which is clear, with what comes next: text, rows or a problem; `false` at the end.
+    fn take(&mut self, block: &mut Block) -> bool;
+}
+
+/// Turns the text of a block into rows; any number of threads at once.
+pub trait Parse: Send + Sync {
+    /// Parses the text of `block` into its rows, counts and, where they end early, its problem.
+    fn parse(&self, block: &mut Block);
+}
+
+/// Rows that were opened: columns are known and found, blocks can be taken.
+pub struct Source {
+    /// Name in messages.
+    pub name: String,
+    /// The features, in the order of a row's cells.
+    pub feature_names: Vec<String>,
+    /// Columns that were neither wanted nor to be ignored.
+    pub extra_columns: Vec<String>,
+    /// Whether rows come with labels.
+    pub has_labels: bool,
+    /// What came before the first block: the lines of a header.
+    pub(super) before: Counts,
+    pub(super) take: Box<dyn Take>,
+    pub(super) parse: Arc<dyn Parse>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("feature_names", &self.feature_names).finish()
+    }
+}
+
+impl Source {
+    /// Opens a file; its format goes by [`ReadOptions::format`], or else by its extension.
+    ///
+    /// # Errors
+    /// When it cannot be opened, is not what its format says, or lacks a wanted column.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
+        let name = path.display().to_string();
+        let failed = |problem| DataError { file: name.clone(), problem };
+        let file = open_file(path).map_err(failed)?;
+        match options.format.unwrap_or_else(|| Format::of_path(path)) {
+            Format::Parquet => open_parquet(file, name, options),
+            text => Self::text(file, name, text, options),
+        }
+    }
+
+    /// Reads a stream of text, CSV unless [`ReadOptions::format`] says otherwise; `name` is its name in messages.
+    ///
+    /// # Errors
+    /// As [`Source::open`]; Parquet cannot be read from a stream, because its directory stands at its end.
+    pub fn stream(input: impl Read + Send + 'static, name: &str, options: &ReadOptions) -> Result<Self, DataError> {
+        match options.format.unwrap_or(Format::Csv) {
+            Format::Parquet => {
+                let problem = Problem::Parquet("a Parquet file cannot be read from a pipe".into());
+                Err(DataError { file: name.to_owned(), problem })
+            }
+            text => Self::text(input, name.to_owned(), text, options),
+        }
+    }
+
+    fn text(
+        input: impl Read + Send + 'static,
+        name: String,
+        format: Format,
+        options: &ReadOptions,
+    ) -> Result<Self, DataError> {
+        match format {
+            Format::Jsonl => jsonl::blocks(input, name, options),
+            _ => csv::blocks(input, name, options),
+        }
+    }
+
+    /// The error of a source that held nothing to use, if that is what the counts say.
+    pub(super) fn check_counts(&self, counts: Counts) -> Result<(), DataError> {
+        let problem = match counts {
+            Counts { rows: 0, .. } => Problem::NoRows,
+            Counts { rows, dropped, .. } if rows == dropped => Problem::NoRowsLeft { dropped },
+            _ => return Ok(()),
+        };
+        Err(DataError { file: self.name.clone(), problem })
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(file: File, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+    super::parquet::blocks(file, name, options)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(_: File, name: String, _: &ReadOptions) -> Result<Source, DataError> {
+    let problem = Problem::Parquet("this build reads no Parquet; build it with `--features parquet`".into());
+    Err(DataError { file: name, problem })
+}
+
+/// Opens a file for reading, with messages for what is no file.
+pub(super) fn open_file(path: &Path) -> Result<File, Problem> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Problem::NoSuchFile,
+        _ => Problem::CannotOpen { error },
+    })?;
+    // Linux opens directories and fails only when they are read.
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) { Err(Problem::IsADirectory) } else { Ok(file) }
+}

@@ -1,0 +1,131 @@
+//! Whole sources in memory.
+
+use std::path::PathBuf;
+
+use ndarray::{Array2, ArrayView1};
+
+use super::Dataset;
+use super::block::Counts;
+use super::error::DataError;
+use super::options::{Features, ReadOptions};
+use super::pipeline::for_each_block;
+use super::source::Source;
+
+/// A table and what was noticed while it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The table; with [`Missing::Mean`](super::options::Missing::Mean) missing cells are NaN.
+    pub dataset: Dataset,
+    /// Columns that were neither named as features nor ignored.
+    pub extra_columns: Vec<String>,
+    /// Rows left out because of a missing cell.
+    pub dropped_rows: u64,
+    /// Number in the source of each row of the table, from 1, counted on over several files; `None` when none was left
+    /// out, so that it is its place.
+    pub row_numbers: Option<Vec<u64>>,
+    /// Cells that are NaN in the table.
+    pub missing_cells: u64,
+    /// A feature that is probably a label: no label column was asked for, this one is named like one and holds 0 and 1
+    /// only. To train on it would tell the model what it is to find out.
+    pub suspected_label: Option<String>,
+}
+
+/// Reads files, one after the other, into one table. Every file must have the features of the first.
+///
+/// # Errors
+/// [`DataError`] for the first thing wrong.
+///
+/// # Panics
+/// When there are no paths.
+pub fn read(paths: &[PathBuf], options: &ReadOptions, threads: usize) -> Result<Loaded, DataError> {
+    let (first, others) = paths.split_first().expect("at least one file");
+    let mut source = Source::open(first, options)?;
+    let mut table = Table::new(&source);
+    table.append(&mut source, threads)?;
+    let options = ReadOptions { features: Features::Named(source.feature_names), ..options.clone() };
+    for path in others {
+        table.append(&mut Source::open(path, &options)?, threads)?;
+    }
+    Ok(table.finish())
+}
+
+/// Reads an open source into memory.
+///
+/// # Errors
+/// [`DataError`] for the first thing wrong.
+pub fn collect(mut source: Source, threads: usize) -> Result<Loaded, DataError> {
+    let mut table = Table::new(&source);
+    table.append(&mut source, threads)?;
+    Ok(table.finish())
+}
+
+/// A table that grows.
+struct Table {
+    names: Vec<String>,
+    extra_columns: Vec<String>,
+    has_labels: bool,
+    cells: Vec<f32>,
+    labels: Vec<bool>,
+    numbers: Vec<u64>,
+    counts: Counts,
+}
+
+impl Table {
+    fn new(source: &Source) -> Self {
+        Self {
+            names: source.feature_names.clone(),
+            extra_columns: source.extra_columns.clone(),
+            has_labels: source.has_labels,
+            cells: vec![],
+            labels: vec![],
+            numbers: vec![],
+            counts: Counts::default(),
+        }
+    }
+
+    fn append(&mut self, source: &mut Source, threads: usize) -> Result<(), DataError> {
+        let before = self.counts.rows;
+        let Self { cells, labels, numbers, .. } = self;
+        let counts = for_each_block(
+            source,
+            threads,
+            || (),
+            |(), _| (),
+            |(), block| {
+                cells.extend_from_slice(&block.cells);
+                labels.extend_from_slice(&block.labels);
+                numbers.extend((0..block.len()).map(|row| before + block.row_number(row)));
+                Ok::<_, DataError>(())
+            },
+        )?;
+        self.counts += counts;
+        Ok(())
+    }
+
+    fn finish(self) -> Loaded {
+        let Self { names, extra_columns, has_labels, cells, labels, numbers, counts } = self;
+        let features = Array2::from_shape_vec((cells.len() / names.len(), names.len()), cells)
+            .expect("every row has one cell for each name");
+        let labels = has_labels.then_some(labels);
+        let suspected_label = if labels.is_none() { suspected_label(&names, &features) } else { None };
+        Loaded {
+            dataset: Dataset { names, features, labels },
+            extra_columns,
+            dropped_rows: counts.dropped,
+            row_numbers: (counts.dropped > 0).then_some(numbers),
+            missing_cells: counts.missing,
+            suspected_label,
+        }
+    }
+}
+
+/// The first feature that has the name and the values of a label.
+fn suspected_label(names: &[String], features: &Array2<f32>) -> Option<String> {
+    const USUAL: [&str; 9] = ["label", "labels", "anomaly", "is_anomaly", "outlier", "class", "target", "attack", "y"];
+    let is_binary = |column: ArrayView1<'_, f32>| column.iter().all(|&value| value == 0.0 || value == 1.0);
+    let mut suspects = names
+        .iter()
+        .zip(features.columns())
+        .filter(|(name, column)| USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual)) && is_binary(*column));
+    suspects.next().map(|(name, _)| name.clone())
+}

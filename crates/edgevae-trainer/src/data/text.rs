@@ -1,0 +1,157 @@
+//! The text of a stream, cut into blocks at the ends of rows.
+
+use std::io::{self, Read};
+
+use super::block::Block;
+use super::error::Problem;
+use super::source::Take;
+
+/// Bytes of a block, as long as rows are shorter.
+pub(super) const BLOCK: usize = 256 << 10;
+
+/// Largest row in bytes. A quote that is never closed makes the rest of the file one row; it must not fill the memory.
+pub(super) const MAX_ROW: usize = 16 << 20;
+
+/// Cuts a stream into blocks of whole rows.
+pub(super) struct TextBlocks<R> {
+    input: R,
+    /// Bytes read and not handed out.
+    rest: Vec<u8>,
+    ended: bool,
+    /// The byte between cells where quotes may hide line ends; `None` where every line end ends a row.
+    quoted_by: Option<u8>,
+    size: usize,
+}
+
+impl<R> TextBlocks<R> {
+    /// Blocks of about `size` bytes of `input`, of which `rest` was read already; a row begins there.
+    pub fn new(input: R, rest: Vec<u8>, quoted_by: Option<u8>, size: usize) -> Self {
+        Self { input, rest, ended: false, quoted_by, size }
+    }
+
+    /// Where the last whole row of `text` ends, past its line end; a row begins where `text` does.
+    fn cut(&self, text: &[u8]) -> Option<usize> {
+        match self.quoted_by {
+            Some(delimiter) if memchr::memchr(b'"', text).is_some() => last_row_end(text, delimiter),
+            // A lone CR ends a row too, but it may be the first half of a CR LF that is not read yet.
+            _ => memchr::memrchr(b'\n', text).or_else(|| memchr::memrchr(b'\r', text)).map(|end| end + 1),
+        }
+    }
+}
+
+impl<R: Read + Send> Take for TextBlocks<R> {
+    fn take(&mut self, block: &mut Block) -> bool {
+        let text = &mut block.text;
+        text.append(&mut self.rest);
+        let mut wanted = self.size;
+        loop {
+            while text.len() < wanted && !self.ended {
+                let missing = (wanted - text.len()) as u64;
+                match self.input.by_ref().take(missing).read_to_end(text) {
+                    Ok(read) => self.ended = (read as u64) < missing,
+                    Err(error) => {
+                        self.ended = true;
+                        block.problem = Some(read_failed(error, text));
+                    }
+                }
+            }
+            if self.ended {
+                return !text.is_empty() || block.problem.is_some();
+            }
+            if let Some(end) = self.cut(text) {
+                self.rest.extend_from_slice(&text[end..]);
+                text.truncate(end);
+                return true;
+            }
+            if text.len() > MAX_ROW {
+                text.clear();
+                self.ended = true;
+                block.problem = Some(Problem::RowTooLong { line: 1, limit: MAX_ROW });
+                return true;
+            }
+            wanted = 2 * text.len().max(1);
+        }
+    }
+}
+
+/// What the rows before the failure are worth nobody knows: the last one is probably cut short.
+fn read_failed(error: io::Error, text: &mut Vec<u8>) -> Problem {
+    let line = 1 + memchr::memchr_iter(b'\n', text).count() as u64;
+    text.truncate(memchr::memrchr(b'\n', text).map_or(0, |end| end + 1));
+    match error.kind() {
+        io::ErrorKind::IsADirectory => Problem::IsADirectory,
+        _ => Problem::ReadFailed { line, error },
+    }
+}
+
+/// Where the last row that ends within `text` ends, when cells may be quoted. The states are those of the CSV parser: a
+/// quote opens at the beginning of a cell only, and a doubled one is a character.
+fn last_row_end(text: &[u8], delimiter: u8) -> Option<usize> {
+    #[derive(Clone, Copy)]
+    enum State {
+        CellStart,
+        Plain,
+        Quoted,
+        QuoteInQuoted,
+    }
+    let mut state = State::CellStart;
+    let mut end = None;
+    for (at, &byte) in text.iter().enumerate() {
+        state = match (state, byte) {
+            (State::CellStart | State::QuoteInQuoted, b'"') => State::Quoted,
+            (State::Quoted, b'"') => State::QuoteInQuoted,
+            (State::Quoted, _) => State::Quoted,
+            (_, b'\n' | b'\r') => {
+                end = Some(at + 1);
+                State::CellStart
+            }
+            (_, byte) if byte == delimiter => State::CellStart,
+            _ => State::Plain,
+        };
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(text: &str) -> Vec<usize> {
+        let mut blocks = TextBlocks::new(io::Cursor::new(text.to_owned()), vec![], Some(b','), BLOCK);
+        let mut lengths = vec![];
+        let mut block = Block::default();
+        while blocks.take(&mut block) {
+            lengths.push(block.text.len());
+            block.clear();
+        }
+        lengths
+    }
+
+    #[test]
+    fn blocks_end_with_rows_and_lose_nothing() {
+        let row = "1234567,1234567\n";
+        let text = row.repeat(3 * BLOCK / row.len()) + "1,2";
+        assert_eq!(blocks(&text), [BLOCK, BLOCK, BLOCK, 3]);
+        let lengths = blocks(&("1,2\n".to_owned() + &"7".repeat(3 * BLOCK) + "\n5,6\n"));
+        assert_eq!((lengths[0], lengths.iter().sum::<usize>()), (4, 4 + 3 * BLOCK + 1 + 4));
+        assert_eq!(blocks(""), [0; 0]);
+    }
+
+    #[test]
+    fn a_line_end_within_quotes_ends_no_row() {
+        assert_eq!(last_row_end(b"1,\"a\nb\"\n2,\"c\nd", b','), Some(8));
+        assert_eq!(last_row_end(b"1,\"a\"\"\n\"\n", b','), Some(9));
+        assert_eq!(last_row_end(b"1,a\"\n2", b','), Some(5));
+        assert_eq!(last_row_end(b"\"1\n2", b','), None);
+    }
+
+    #[test]
+    fn a_row_beyond_the_limit_is_a_problem_and_no_block() {
+        let mut endless = TextBlocks::new(io::repeat(b'7'), vec![], None, BLOCK);
+        let mut block = Block::default();
+        assert!(endless.take(&mut block));
+        assert!(matches!(block.problem, Some(Problem::RowTooLong { .. })));
+        block.clear();
+        assert!(!endless.take(&mut block));
+    }
+}
