@@ -3,8 +3,10 @@
 mod adam;
 mod epoch;
 mod error;
+pub(crate) mod graph;
 pub(crate) mod random;
 mod state;
+pub(crate) mod step;
 
 use ndarray::{ArrayView2, Axis};
 use std::ops::ControlFlow;
@@ -16,6 +18,7 @@ use crate::vae::{Shape, Vae};
 use epoch::{Averages, Pass};
 pub use error::FitError;
 use state::TrainingState;
+use step::{Level, Step};
 
 /// A latent counts as active when its KL divergence exceeds this, in nats, averaged over the training rows.
 ///
@@ -165,6 +168,7 @@ pub fn fit(
         .map_err(|error| FitError::Threads { threads, reason: error.to_string() })?;
     let train = train.as_standard_layout();
     let pass = Pass { rows: train.view(), options };
+    let mut step = Step::new(&options.shape, options.batch_size.min(train.nrows()), threads, Level::best());
 
     let mut state = TrainingState::new(&options.shape, options.seed);
     let mut history = Vec::with_capacity(options.epochs);
@@ -172,7 +176,7 @@ pub fn fit(
     while state.epochs < options.epochs && stopped.is_none() {
         let start = Instant::now();
         let beta = options.schedule.at(options.beta, state.epochs, options.epochs);
-        let Averages { reconstruction_loss, kl } = workers.install(|| pass.epoch(&mut state, beta))?;
+        let Averages { reconstruction_loss, kl } = workers.install(|| pass.epoch(&mut step, &mut state, beta))?;
         let validation_objective = validation.as_ref().map(|rows| {
             let vae = Vae::from_parameters(options.shape.clone(), &state.parameters);
             workers.install(|| objective_at_mu(&vae, *rows, options.beta))

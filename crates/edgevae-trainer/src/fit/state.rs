@@ -55,6 +55,7 @@ impl TrainingState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fit::step::Level;
     use crate::likelihood::Likelihood;
 
     fn state() -> TrainingState {
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn survives_a_round_trip_through_json() {
         let mut state = state();
-        state.adam.step(&mut state.parameters, &[0.3; 2 * 3 + 3 + 2 * 4 + 2 * 3 + 2 * 4], 1e-3);
+        let gradient = [0.3; 2 * 3 + 3 + 2 * 4 + 2 * 3 + 2 * 4];
+        state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
         state.watch(1.5, true, 3);
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<TrainingState>(&text).unwrap(), state);

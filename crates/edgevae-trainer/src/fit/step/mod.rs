@@ -1,0 +1,152 @@
+//! One optimisation step's objective and gradient, without a tape: forward and backward pass over reused buffers.
+//!
+//! The same objective as [`graph`](super::graph), which dfdx differentiates and which checks it; docs/DESIGN.md says why
+//! there are two. The bits of a gradient depend neither on the number of threads nor on the machine's vectors.
+
+mod math;
+mod noise;
+mod objective;
+mod part;
+mod products;
+mod simd;
+
+use ndarray::ArrayView2;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::epoch::Averages;
+use crate::vae::{Linear, Shape};
+use part::{Part, Plan};
+use products::{BackwardBias, BackwardWeight, Sides};
+pub(crate) use simd::{Kernel, Level};
+use simd::{LANES, Lanes};
+
+/// Multiply-adds of a step from which the work of several threads outweighs their hand-over, which costs some 10 µs.
+const WORTH_THREADS: usize = 10_000_000;
+
+/// Rows of a weight gradient that are one thread's task: a multiple of 16 and of every block's size.
+const TASK_ROWS: usize = 48;
+
+/// Everything a step works in.
+#[derive(Debug)]
+pub(crate) struct Step {
+    shape: Shape,
+    layers: Vec<Linear>,
+    level: Level,
+    parts: Vec<Part>,
+    /// Tiles of a full part.
+    part_tiles: usize,
+    words: Vec<u32>,
+    /// The noise of the batch, `[TILES][LATENT]`.
+    eps: Vec<Lanes>,
+    gradient: Vec<f32>,
+}
+
+impl Step {
+    /// Buffers for batches of up to `batch` rows, cut into parts for `threads` threads where that pays.
+    pub fn new(shape: &Shape, batch: usize, threads: usize, level: Level) -> Self {
+        let layers = shape.layers();
+        let tiles = batch.div_ceil(LANES).max(1);
+        let pays = 3 * shape.parameters() * batch >= WORTH_THREADS;
+        let part_tiles = tiles.div_ceil(if pays { threads } else { 1 });
+        let parts = (0..tiles.div_ceil(part_tiles)).map(|_| Part::new(shape, &layers, part_tiles)).collect();
+        let gradient = vec![0.0; shape.parameters()];
+        Step { shape: shape.clone(), layers, level, parts, part_tiles, words: Vec::new(), eps: Vec::new(), gradient }
+    }
+
+    /// Whether more than one thread works on a step.
+    pub fn is_parallel(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// The instructions it runs with.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Draws the noise of a batch of `rows`.
+    pub fn draw(&mut self, rng: &mut ChaCha8Rng, rows: usize) {
+        self.eps.resize(rows.div_ceil(LANES) * self.shape.latent, [0.0; LANES]);
+        noise::fill_normal(rng, &mut self.words, self.level, &mut self.eps);
+    }
+
+    /// The terms of the objective for the chosen rows of a table; the gradient of the objective is then [`Step::gradient`].
+    ///
+    /// The noise is that of [`Step::draw`].
+    ///
+    /// # Shapes
+    /// - `parameters`: as [`Shape::layers`] places them; `table`: `[ROWS, IN]`, scaled; `chosen`: row numbers, at most the
+    ///   batch of [`Step::new`]
+    pub fn run(&mut self, parameters: &[f32], table: ArrayView2<f32>, chosen: &[usize], beta: f32) -> Averages {
+        let batch = chosen.len();
+        let Step { shape, layers, level, parts, eps, part_tiles, .. } = self;
+        let plan = Plan { shape, layers, level: *level, parameters, beta, batch };
+        let used = batch.div_ceil(*part_tiles * LANES);
+        let (rows, eps_rows) = (*part_tiles * LANES, *part_tiles * shape.latent);
+        let work = |((part, chosen), eps): ((&mut Part, &[usize]), &[Lanes])| {
+            part.gather(table, chosen, plan.batch);
+            part.run(&plan, eps);
+        };
+        if used > 1 {
+            let parts = parts[..used].par_iter_mut();
+            parts.zip(chosen.par_chunks(rows)).zip(eps.par_chunks(eps_rows)).for_each(work);
+        } else {
+            parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).for_each(work);
+        }
+        self.gather_gradient(used);
+
+        let terms = self.parts[..used].iter().flat_map(Part::terms);
+        let (loss, kl) = terms.fold((0.0, 0.0), |(loss, kl), (l, k)| (loss + f64::from(l), kl + f64::from(k)));
+        Averages { reconstruction_loss: loss / batch as f64, kl: kl / batch as f64 }
+    }
+
+    /// Sums the gradient over the rows of all parts.
+    fn gather_gradient(&mut self, used: usize) {
+        let level = self.level;
+        let parts = &self.parts[..used];
+        let sides: Vec<Vec<Sides>> = self
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(k, layer)| parts.iter().map(|part| part.sides(k, layer)).collect())
+            .collect();
+        let mut tasks = Vec::new();
+        let mut rest = &mut self.gradient[..];
+        for (k, (layer, sides)) in self.layers.iter().zip(&sides).enumerate() {
+            let (weight, after) = rest.split_at_mut(layer.weight().len());
+            let (bias, after) = after.split_at_mut(layer.outputs);
+            rest = after;
+            let dy: Vec<_> = parts.iter().map(|part| part.output_gradient(k, layer)).collect();
+            level.run(BackwardBias { parts: &dy, gradient: bias });
+            let &Linear { inputs, outputs, .. } = layer;
+            for (task, gradient) in weight.chunks_mut(TASK_ROWS * inputs).enumerate() {
+                let first = task * TASK_ROWS;
+                tasks.push(BackwardWeight { parts: sides, inputs, outputs, first, gradient });
+            }
+        }
+        let d_logvar: Vec<_> = parts.iter().map(|part| part.logvar_gradient(rest.len())).collect();
+        if !rest.is_empty() {
+            level.run(BackwardBias { parts: &d_logvar, gradient: rest });
+        }
+        if self.parts.len() > 1 {
+            tasks.into_par_iter().for_each(|task| level.run(task));
+        } else {
+            tasks.into_iter().for_each(|task| level.run(task));
+        }
+    }
+
+    /// The noise of [`Step::draw`] row by row, `[ROWS * LATENT]`.
+    pub fn noise(&self, rows: usize) -> Vec<f32> {
+        let latent = self.shape.latent;
+        let of_row = |row: usize| {
+            let tile = &self.eps[row / LANES * latent..][..latent];
+            tile.iter().map(move |lanes| lanes[row % LANES])
+        };
+        (0..rows).flat_map(of_row).collect()
+    }
+
+    /// The gradient of the objective, in the order of the parameters.
+    pub fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+}
