@@ -68,6 +68,27 @@ fn the_same_seed_gives_the_same_bytes_whatever_the_threads() {
 }
 
 #[test]
+fn each_likelihood_exports_a_model_whose_score_finds_the_anomalies() {
+    let dir = tempfile::tempdir().unwrap();
+    for likelihood in ["gaussian", "gaussian-per-feature"] {
+        edgevae(dir.path(), &format!("train {SMALL} --likelihood {likelihood} --out {likelihood}")).ok();
+        let run = dir.path().join(likelihood);
+        let config = fs::read_to_string(run.join("config.toml")).unwrap();
+        assert!(config.contains(&format!("likelihood = \"{likelihood}\"")), "{config}");
+        let metrics = json(&run.join("metrics.json"));
+        assert!(metrics["roc_auc"].as_f64().unwrap() > 0.9, "{metrics}");
+    }
+}
+
+#[test]
+fn one_point_of_a_growth_curve_is_measured_in_a_process_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let measured: Value = serde_json::from_str(&edgevae(dir.path(), "bench --point 300,5,8").ok()).unwrap();
+    assert!(measured["seconds"].as_f64().unwrap() > 0.0, "{measured}");
+    edgevae(dir.path(), "bench --point 300,5").fails_with(&["300,5", "ROWS,FEATURES,WIDTH"]);
+}
+
+#[test]
 fn a_run_is_repeated_from_its_config() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), &format!("train {SMALL} --out first --train-on normal --quantile 0.9 --seed 5")).ok();

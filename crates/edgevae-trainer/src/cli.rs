@@ -34,6 +34,8 @@ pub enum Command {
     Sweep(Box<cmd::sweep::Cmd>),
     /// Write the reference data set, or a variant of it, as CSV
     Synth(cmd::synth::Cmd),
+    /// Measure training and scoring on this machine, beside its limits
+    Bench(cmd::bench::Cmd),
 }
 
 impl Command {
@@ -50,6 +52,7 @@ impl Command {
             Self::Verify(cmd) => cmd.run().map(|()| false),
             Self::Sweep(cmd) => cmd.run().map(|()| false),
             Self::Synth(cmd) => cmd.run().map(|()| false),
+            Self::Bench(cmd) => cmd.run().map(|()| false),
         }
     }
 }

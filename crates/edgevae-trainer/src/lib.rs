@@ -1,8 +1,9 @@
 //! The host side of edgevae: data, objective, training loop, calibration, metrics, export and report.
 //!
 //! Modules `beta`, `metrics`, `threshold`, `data::split` and `data::synthetic` know no files, no command line and no
-//! printing; only `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
+//! printing; only `bench`, `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
 
+pub mod bench;
 pub mod beta;
 pub mod config;
 pub mod data;

@@ -1,5 +1,6 @@
 //! One file for each subcommand: its flags and what it does with the library.
 
+pub mod bench;
 pub mod calibrate;
 pub mod evaluate;
 pub mod inspect;

@@ -1,11 +1,11 @@
 //! The training loop: shuffled batches, annealed beta, Adam, early stopping, reproducible from one seed.
 
 mod adam;
-mod epoch;
+pub(crate) mod epoch;
 mod error;
 pub(crate) mod graph;
 pub(crate) mod random;
-mod state;
+pub(crate) mod state;
 pub(crate) mod step;
 
 use ndarray::{ArrayView2, Axis};

@@ -85,6 +85,23 @@ pub fn score_histogram_svg(rows: &ScoredRows) -> Result<String, ReportError> {
     }
 }
 
+/// How a fit grows with one of its sizes.
+#[derive(Clone, Debug)]
+pub struct GrowthCurve {
+    /// What grows.
+    pub name: &'static str,
+    /// Size, seconds, and MiB where they are known.
+    pub points: Vec<(f64, f64, Option<f64>)>,
+}
+
+/// Growth curves as a complete SVG file.
+///
+/// # Errors
+/// [`ReportError::Drawing`].
+pub fn growth_svg(curves: &[GrowthCurve]) -> Result<String, ReportError> {
+    charts::growth(curves)
+}
+
 fn check_rows(rows: &ScoredRows) -> Result<(), ReportError> {
     if let Some(labels) = &rows.labels
         && labels.len() != rows.scores.len()

@@ -10,6 +10,8 @@ mod part;
 mod products;
 mod simd;
 
+use std::time::{Duration, Instant};
+
 use ndarray::ArrayView2;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -40,6 +42,17 @@ pub(crate) struct Step {
     /// The noise of the batch, `[TILES][LATENT]`.
     eps: Vec<Lanes>,
     gradient: Vec<f32>,
+    sampling: Duration,
+    summing: Duration,
+}
+
+/// Where the time of the steps so far went; of several threads, the sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    pub sampling: Duration,
+    pub data: Duration,
+    pub forward: Duration,
+    pub backward: Duration,
 }
 
 impl Step {
@@ -51,7 +64,18 @@ impl Step {
         let part_tiles = tiles.div_ceil(if pays { threads } else { 1 });
         let parts = (0..tiles.div_ceil(part_tiles)).map(|_| Part::new(shape, &layers, part_tiles)).collect();
         let gradient = vec![0.0; shape.parameters()];
-        Step { shape: shape.clone(), layers, level, parts, part_tiles, words: Vec::new(), eps: Vec::new(), gradient }
+        Step {
+            shape: shape.clone(),
+            layers,
+            level,
+            parts,
+            part_tiles,
+            words: Vec::new(),
+            eps: Vec::new(),
+            gradient,
+            sampling: Duration::ZERO,
+            summing: Duration::ZERO,
+        }
     }
 
     /// Whether more than one thread works on a step.
@@ -66,8 +90,10 @@ impl Step {
 
     /// Draws the noise of a batch of `rows`.
     pub fn draw(&mut self, rng: &mut ChaCha8Rng, rows: usize) {
+        let start = Instant::now();
         self.eps.resize(rows.div_ceil(LANES) * self.shape.latent, [0.0; LANES]);
         noise::fill_normal(rng, &mut self.words, self.level, &mut self.eps);
+        self.sampling += start.elapsed();
     }
 
     /// The terms of the objective for the chosen rows of a table; the gradient of the objective is then [`Step::gradient`].
@@ -93,7 +119,9 @@ impl Step {
         } else {
             parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).for_each(work);
         }
+        let start = Instant::now();
         self.gather_gradient(used);
+        self.summing += start.elapsed();
 
         let terms = self.parts[..used].iter().flat_map(Part::terms);
         let (loss, kl) = terms.fold((0.0, 0.0), |(loss, kl), (l, k)| (loss + f64::from(l), kl + f64::from(k)));
@@ -143,6 +171,17 @@ impl Step {
             tile.iter().map(move |lanes| lanes[row % LANES])
         };
         (0..rows).flat_map(of_row).collect()
+    }
+
+    /// Where the time of all steps so far went.
+    pub fn clock(&self) -> Clock {
+        let sum = |of: fn(&Part) -> Duration| self.parts.iter().map(of).sum();
+        Clock {
+            sampling: self.sampling,
+            data: sum(|part| part.clock.data),
+            forward: sum(|part| part.clock.forward),
+            backward: sum(|part| part.clock.backward) + self.summing,
+        }
     }
 
     /// The gradient of the objective, in the order of the parameters.

@@ -1,5 +1,7 @@
 //! A part of a batch: its rows as tiles, and all that the forward and the backward pass leave behind for them.
 
+use std::time::{Duration, Instant};
+
 use ndarray::ArrayView2;
 
 use super::objective::{BackwardSample, Loss, Sample, Variance};
@@ -43,6 +45,15 @@ pub struct Part {
     loss: Vec<Lanes>,
     kl: Vec<Lanes>,
     packed: Vec<f32>,
+    pub clock: PartClock,
+}
+
+/// Time spent so far, for benchmarks; a step reads the clock four times.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PartClock {
+    pub data: Duration,
+    pub forward: Duration,
+    pub backward: Duration,
 }
 
 impl Part {
@@ -69,12 +80,14 @@ impl Part {
             kl: zeros(1),
             // A block is at most 12 wide.
             packed: vec![0.0; 12 * widest],
+            clock: PartClock::default(),
         }
     }
 
     /// Takes rows of a table as tiles. Lanes beyond the last row repeat it with weight 0: they hold no number that no row
     /// has, so that they are finite when all rows are.
     pub fn gather(&mut self, table: ArrayView2<f32>, chosen: &[usize], batch: usize) {
+        let start = Instant::now();
         self.rows = chosen.len();
         self.tiles = chosen.len().div_ceil(LANES);
         let features = table.ncols();
@@ -88,6 +101,7 @@ impl Part {
                 }
             }
         }
+        self.clock.data += start.elapsed();
     }
 
     /// Forward pass, objective, and backward pass to the gradient of every layer's output.
@@ -95,6 +109,7 @@ impl Part {
     /// # Shapes
     /// - `eps`: `[TILES][LATENT]`
     pub fn run(&mut self, plan: &Plan, eps: &[Lanes]) {
+        let start = Instant::now();
         let (level, tiles) = (plan.level, self.tiles);
         let depth = plan.shape.encoder_depth();
         for (k, layer) in plan.layers.iter().enumerate() {
@@ -117,6 +132,8 @@ impl Part {
             }
         }
         self.loss(plan);
+        self.clock.forward += start.elapsed();
+        let start = Instant::now();
         for (k, layer) in plan.layers.iter().enumerate().skip(1).rev() {
             let (before, gradient) = self.gradients.split_at_mut(k);
             let (dx, mask) = match k == depth {
@@ -141,6 +158,7 @@ impl Part {
                 if by_input { (&self.inputs[k], layer.inputs) } else { (&self.gradients[k], layer.outputs) };
             turn(level, &side[..tiles * features], features, &mut self.turned[k]);
         }
+        self.clock.backward += start.elapsed();
     }
 
     fn sample(&mut self, plan: &Plan, eps: &[Lanes]) {

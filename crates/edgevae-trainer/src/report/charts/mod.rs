@@ -8,6 +8,7 @@ mod axis;
 mod bins;
 mod canvas;
 mod detection;
+mod growth;
 mod histogram;
 mod latent_map;
 mod latents;
@@ -20,6 +21,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::ReportError;
 
 pub(super) use detection::detection_curves;
+pub(super) use growth::growth;
 pub(super) use histogram::score_histogram;
 pub(super) use latent_map::latent_map;
 pub(super) use latents::latent_bars;

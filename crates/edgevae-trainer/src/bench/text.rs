@@ -1,0 +1,66 @@
+//! The results as Markdown tables: ratios first, they travel between machines.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Results, TrainingTimes};
+
+impl Display for Results {
+    fn fmt(&self, out: &mut Formatter) -> fmt::Result {
+        let Self { limits, scoring, .. } = self;
+        writeln!(out, "Training, one thread, batch 128, median of {} ({})\n", self.repeats, self.instructions)?;
+        writeln!(
+            out,
+            "| Shape | fit, share of the sgemm limit | faster than PyTorch | faster than a dfdx graph | two threads |"
+        )?;
+        writeln!(out, "|---|---|---|---|---|")?;
+        for times in &self.training {
+            let graph = times.graph_step_microseconds / times.step_microseconds;
+            let torch = times.faster_than_torch.map_or("not measured".into(), |ratio| format!("{ratio:.1}"));
+            let TrainingTimes { shape, fit_share_of_limit, two_threads, .. } = times;
+            writeln!(
+                out,
+                "| {shape} | {:.0} % | {torch} | {graph:.1} | {two_threads:.2} |",
+                100.0 * fit_share_of_limit
+            )?;
+        }
+        writeln!(out, "\nWhere a step's time goes\n")?;
+        writeln!(out, "| Shape | forward | backward | Adam | sampling | data |")?;
+        writeln!(out, "|---|---|---|---|---|---|")?;
+        for TrainingTimes { shape, shares, .. } in &self.training {
+            let shares = [shares.forward, shares.backward, shares.adam, shares.sampling, shares.data];
+            let cells = shares.map(|share| format!("{:.1} %", 100.0 * share)).join(" | ");
+            writeln!(out, "| {shape} | {cells} |")?;
+        }
+        writeln!(out, "\nOn this machine\n")?;
+        writeln!(out, "| Shape | rows x epochs | step | as a dfdx graph | fit | PyTorch |")?;
+        writeln!(out, "|---|---|---|---|---|---|")?;
+        for times in &self.training {
+            let torch = times.torch_fit_seconds.map_or("not measured".into(), |seconds| format!("{seconds:.2} s"));
+            writeln!(
+                out,
+                "| {} | {} x {} | {:.1} µs | {:.1} µs | {:.3} s | {torch} |",
+                times.shape,
+                times.rows,
+                times.epochs,
+                times.step_microseconds,
+                times.graph_step_microseconds,
+                times.fit_seconds
+            )?;
+        }
+        let torch = limits.sgemm_torch.map_or("not measured".into(), |speed| format!("{speed:.1}"));
+        writeln!(
+            out,
+            "\nLimits of one core: sgemm {:.1} GFLOP/s (matrixmultiply {:.1}, gemm 0.15 {:.1}, PyTorch's BLAS {torch}); memory \
+             copy {:.1} GB/s",
+            limits.sgemm, limits.sgemm_matrixmultiply, limits.sgemm_gemm, limits.memory
+        )?;
+        write!(
+            out,
+            "Scoring, reference network: {:.0} ns a row from memory on one thread; CSV end to end {:.2} million rows/s \
+             ({} rows)",
+            scoring.memory_nanoseconds,
+            scoring.csv_rows_per_second / 1e6,
+            scoring.rows
+        )
+    }
+}

@@ -1,0 +1,192 @@
+//! Training: one step, where its time goes, and whole fits.
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use ndarray::{Array2, Axis};
+use serde::Serialize;
+
+use super::{BenchOptions, Limits, median, median_seconds};
+use crate::beta::BetaSchedule;
+use crate::data::synthetic::Synthetic;
+use crate::fit::epoch::Pass;
+use crate::fit::state::TrainingState;
+use crate::fit::step::{Level, Step};
+use crate::fit::{FitOptions, fit, graph};
+use crate::likelihood::Likelihood;
+use crate::scaler::Scaler;
+use crate::vae::Shape;
+
+/// A fit to measure.
+pub struct Case {
+    shape: Shape,
+    rows: usize,
+    epochs: usize,
+}
+
+/// Batches of all cases: the default of `train`.
+const BATCH: usize = 128;
+
+/// Where the time of a step goes, shares of 1.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shares {
+    /// Rows into tiles.
+    pub data: f64,
+    /// Noise.
+    pub sampling: f64,
+    /// Forward pass and objective.
+    pub forward: f64,
+    /// Gradients.
+    pub backward: f64,
+    /// The optimizer, and what the other shares leave.
+    pub adam: f64,
+}
+
+/// One shape's times.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainingTimes {
+    /// Widths from the input to the latents.
+    pub shape: String,
+    /// Rows of the fit.
+    pub rows: usize,
+    /// Epochs of the fit.
+    pub epochs: usize,
+    /// Floating-point operations of a step's matrix products.
+    pub flop_per_step: f64,
+    /// One step on one thread.
+    pub step_microseconds: f64,
+    /// The same step as a dfdx graph with its tape.
+    pub graph_step_microseconds: f64,
+    /// Where a step's time goes.
+    pub shares: Shares,
+    /// Whole fit on one thread.
+    pub fit_seconds: f64,
+    /// Matrix products of the whole fit at the limit, over its time.
+    pub fit_share_of_limit: f64,
+    /// Time on one thread over time on two.
+    pub two_threads: f64,
+    /// Whole fit by PyTorch on one thread.
+    pub torch_fit_seconds: Option<f64>,
+    /// PyTorch's time over ours.
+    pub faster_than_torch: Option<f64>,
+}
+
+impl Case {
+    /// Widths from the input to the latents.
+    pub fn name(&self) -> String {
+        let hidden = self.shape.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        format!("{}-{hidden}-{}", self.shape.inputs, self.shape.latent)
+    }
+
+    /// Multiply and add, forward, for the weights and for the inputs of all layers but the first.
+    fn flop_per_row(&self) -> f64 {
+        let layers = self.shape.layers();
+        let products: usize = layers.iter().map(|layer| layer.weight().len()).sum();
+        (6 * products - 2 * layers[0].weight().len()) as f64
+    }
+
+    fn table(&self) -> anyhow::Result<Array2<f32>> {
+        let features = self.shape.inputs;
+        Ok(Synthetic { rows: self.rows, features, ..Synthetic::default() }.generate()?.features)
+    }
+
+    fn options(&self, threads: usize) -> FitOptions {
+        FitOptions {
+            shape: self.shape.clone(),
+            epochs: self.epochs,
+            batch_size: BATCH,
+            learning_rate: 1e-3,
+            beta: 1.0,
+            schedule: BetaSchedule::Linear { warmup: 30 },
+            patience: None,
+            seed: 0,
+            threads,
+        }
+    }
+}
+
+/// The reference network first.
+pub fn cases(quick: bool) -> Vec<Case> {
+    let case = |inputs: usize, hidden: &[usize], latent: usize, epochs: usize| Case {
+        shape: Shape { inputs, hidden: hidden.to_vec(), latent, likelihood: Likelihood::Mse },
+        rows: 8000,
+        epochs: if quick { epochs.div_ceil(10) } else { epochs },
+    };
+    vec![case(10, &[64, 32], 8, 50), case(32, &[64], 8, 50), case(100, &[256, 64], 16, 10), case(640, &[128; 4], 8, 5)]
+}
+
+pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::Result<TrainingTimes> {
+    let table = case.table()?;
+    let scaled = Scaler::fit(table.view())?.transform(table.view());
+    let fit_options = case.options(1);
+
+    let mut state = TrainingState::new(&case.shape, 0);
+    let mut step = Step::new(&case.shape, BATCH, 1, Level::best());
+    let pass = Pass { rows: scaled.view(), options: &fit_options };
+    let start = Instant::now();
+    for _ in 0..case.epochs {
+        pass.epoch(&mut step, &mut state, 1.0)?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let steps = case.rows.div_ceil(BATCH) * case.epochs;
+    let clock = step.clock();
+    let [data, sampling, forward, backward] =
+        [clock.data, clock.sampling, clock.forward, clock.backward].map(|part| part.as_secs_f64() / seconds);
+    let shares = Shares { data, sampling, forward, backward, adam: 1.0 - data - sampling - forward - backward };
+
+    let chosen: Vec<usize> = (0..BATCH).collect();
+    let batch = scaled.select(Axis(0), &chosen);
+    step.draw(&mut crate::fit::random::stream(0, crate::fit::random::Purpose::Noise, 0), BATCH);
+    let eps = step.noise(BATCH);
+    let graph_step = rayon::ThreadPoolBuilder::new().num_threads(1).build()?.install(|| {
+        median_seconds(21, || {
+            let (_, gradient) = graph::run(&case.shape, &state.parameters, batch.view(), eps.clone(), 1.0);
+            state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
+        })
+    });
+
+    let timed = |threads: usize| -> anyhow::Result<f64> {
+        let fit_options = case.options(threads);
+        let mut times = Vec::new();
+        for _ in 0..options.repeats {
+            let start = Instant::now();
+            fit(scaled.view(), None, &fit_options, &mut |_| ControlFlow::Continue(()))?;
+            times.push(start.elapsed().as_secs_f64());
+        }
+        Ok(median(times.into_iter()))
+    };
+    let fit_seconds = timed(1)?;
+    let torch_fit_seconds = match &options.torch {
+        Some(torch) => torch.fit_seconds(write_csv(&table)?.path(), &case.shape, case.epochs, options.repeats),
+        None => None,
+    };
+    let flop = case.flop_per_row() * (case.rows * case.epochs) as f64;
+    Ok(TrainingTimes {
+        shape: case.name(),
+        rows: case.rows,
+        epochs: case.epochs,
+        flop_per_step: case.flop_per_row() * BATCH as f64,
+        step_microseconds: 1e6 * seconds / steps as f64,
+        graph_step_microseconds: 1e6 * graph_step,
+        shares,
+        fit_seconds,
+        fit_share_of_limit: flop / 1e9 / limits.sgemm / fit_seconds,
+        two_threads: fit_seconds / timed(2)?,
+        torch_fit_seconds,
+        faster_than_torch: torch_fit_seconds.map(|torch| torch / fit_seconds),
+    })
+}
+
+fn write_csv(table: &Array2<f32>) -> anyhow::Result<tempfile::NamedTempFile> {
+    let file = tempfile::Builder::new().suffix(".csv").tempfile()?;
+    let mut out = std::io::BufWriter::new(&file);
+    let line = |cells: &mut dyn Iterator<Item = String>| cells.collect::<Vec<_>>().join(",");
+    writeln!(out, "{}", line(&mut (0..table.ncols()).map(|j| format!("f{j}"))))?;
+    for row in table.rows() {
+        writeln!(out, "{}", line(&mut row.iter().map(f32::to_string)))?;
+    }
+    out.flush()?;
+    drop(out);
+    Ok(file)
+}

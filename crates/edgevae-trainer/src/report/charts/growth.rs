@@ -1,0 +1,54 @@
+//! Time and memory of a fit over its size, on logarithmic axes.
+
+use plotters::style::RGBColor;
+
+use super::axis::Axis;
+use super::canvas::{
+    Area, BLUE, Drawn, Figure, GREY, Marker, Panel, Plot, Stroke, VERMILLION, caption, line, marker, stroke,
+};
+use crate::report::{GrowthCurve, ReportError};
+
+const SIZE: (f64, f64) = (960.0, 620.0);
+const MARGINS: [f64; 4] = [36.0, 14.0, 54.0, 74.0];
+
+/// Two rows of panels: seconds above, memory below; a dashed line shows linear growth from the last point.
+pub(in crate::report) fn growth(curves: &[GrowthCurve]) -> Result<String, ReportError> {
+    let title = "Time of one epoch and peak memory of a fit against its size";
+    let description = "Both axes are logarithmic; the dashed line is growth in proportion to the size.";
+    Figure { id: "growth", title, description, size: SIZE }.draw(|area| draw(area, curves))
+}
+
+fn draw(area: &Area, curves: &[GrowthCurve]) -> Drawn {
+    let panels = area.split_evenly((2, curves.len().max(1)));
+    for (k, curve) in curves.iter().enumerate() {
+        let seconds: Vec<(f64, f64)> = curve.points.iter().map(|&(size, seconds, _)| (size, seconds)).collect();
+        let memory: Vec<(f64, f64)> =
+            curve.points.iter().filter_map(|&(size, _, memory)| Some((size, memory?))).collect();
+        panel(&panels[k], curve.name, "seconds an epoch", &seconds, (BLUE, Marker::Disc))?;
+        panel(&panels[curves.len() + k], curve.name, "peak memory, MiB", &memory, (VERMILLION, Marker::Square))?;
+    }
+    Ok(())
+}
+
+fn panel(area: &Area, name: &str, unit: &str, points: &[(f64, f64)], (color, shape): (RGBColor, Marker)) -> Drawn {
+    let (Some(&first), Some(&last)) = (points.first(), points.last()) else { return Ok(()) };
+    let low = points.iter().fold(f64::INFINITY, |low, point| low.min(point.1));
+    let high = points.iter().fold(0.0, |high: f64, point| high.max(point.1));
+    let plot: Plot = Panel {
+        margins: MARGINS,
+        x: Axis::logarithmic(first.0, last.0, 4),
+        y: Axis::logarithmic(0.7 * low, 1.4 * high, 5),
+        x_title: Some(name),
+        y_title: unit,
+        x_grid: true,
+    }
+    .draw(area)?;
+    caption(area, &plot, &format!("{unit} against {name}"))?;
+    // In proportion to the size, cut where it leaves the panel.
+    let start = first.0.max(last.0 * 0.7 * low / last.1);
+    let ends = [(start, last.1 * start / last.0), last].map(|point| plot.backend_coord(&point)).to_vec();
+    stroke(area, ends, Stroke::Dashed, line(GREY, 1.2))?;
+    let places: Vec<_> = points.iter().map(|point| plot.backend_coord(point)).collect();
+    stroke(area, places.clone(), Stroke::Solid, line(color, 2.0))?;
+    places.into_iter().try_for_each(|at| marker(area, at, shape, color))
+}
