@@ -78,7 +78,7 @@ fn pictures(rows: &[Row]) -> Result<String, ReportError> {
         rows.iter().filter_map(|row| Some((row.label(), row.number("ROC-AUC")?))).collect();
     if (2..=MOST_DOTS).contains(&dots.len()) {
         body += &figure(
-            &configurations("ROC-AUC of the test rows", &dots)?,
+            &configurations("ROC-AUC of the test rows", 1.0, &dots)?,
             "Every configuration, in the order of the table.",
         );
     }
@@ -113,10 +113,14 @@ fn curves(rows: &[Row], option: &str, id: &'static str) -> Result<Option<String>
     if names.len() > MOST_SERIES {
         return Ok(None);
     }
+    const UNBOUNDED: f64 = f64::INFINITY;
     const PANELS: [(&str, Titles); 3] = [
-        ("reconstruction", ("Reconstruction loss of the fitted rows", "nats per row")),
-        ("KL", ("KL divergence of the fitted rows", "nats per row")),
-        ("ROC-AUC", ("ROC-AUC of the test rows", "ROC-AUC")),
+        (
+            "reconstruction",
+            Titles { caption: "Reconstruction loss of the fitted rows", axis: "nats per row", most: UNBOUNDED },
+        ),
+        ("KL", Titles { caption: "KL divergence of the fitted rows", axis: "nats per row", most: UNBOUNDED }),
+        ("ROC-AUC", Titles { caption: "ROC-AUC of the test rows", axis: "ROC-AUC", most: 1.0 }),
     ];
     let known = |heading: &str| rows.iter().any(|row| row.number(heading).is_some());
     let panels: Vec<(&str, Titles)> = PANELS.into_iter().filter(|(heading, _)| known(heading)).collect();

@@ -33,14 +33,13 @@ pub(in crate::report) fn score_panels(scores: &[ComparedScore]) -> Result<Option
     let labelled = scores.iter().any(|score| score.scored.labels.is_some());
     figure
         .draw(|area| {
-            let (upper, below) = area.split_vertically(px(PANEL * lines as f64));
+            let (upper, _) = area.split_vertically(px(PANEL * lines as f64));
             for (at, line_area) in upper.split_evenly((lines, 1)).iter().enumerate() {
                 let (left, right) = line_area.split_horizontally(px(0.5 * WIDTH));
                 for (half, entry) in [left, right].iter().zip(&binned[2 * at..]) {
                     draw(area, half, entry.0, &entry.1)?;
                 }
             }
-            let _ = below;
             key(area, labelled, size.1 - 0.5 * KEY)
         })
         .map(Some)
@@ -115,8 +114,8 @@ fn key(area: &Area, labelled: bool, y: f64) -> Drawn {
         outline(area, bar, line(VERMILLION, 0.8))
     };
     let dashed = |[(left, top), (right, bottom)]: [(i32, i32); 2]| {
-        let x = (left + right) / 2;
-        stroke(area, vec![(x, bottom), (x, top)], Stroke::Dashed, line(INK, 1.6))
+        let y = (top + bottom) / 2;
+        stroke(area, vec![(left - px(4.0), y), (right, y)], Stroke::Dashed, line(INK, 1.6))
     };
     entry(if labelled { "normal, upwards" } else { "all rows" }, &plain)?;
     if labelled {

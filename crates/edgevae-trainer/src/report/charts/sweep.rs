@@ -30,8 +30,15 @@ pub(in crate::report) struct Series {
     pub values: Vec<Vec<Option<Statistic>>>,
 }
 
-/// A panel: its caption and the title of its axis.
-pub(in crate::report) type Titles = (&'static str, &'static str);
+/// What a panel shows.
+#[derive(Clone, Copy)]
+pub(in crate::report) struct Titles {
+    pub caption: &'static str,
+    /// Title of its axis.
+    pub axis: &'static str,
+    /// Largest value that the number can have.
+    pub most: f64,
+}
 
 fn style(series: usize) -> (RGBColor, Stroke, Marker) {
     match series {
@@ -51,28 +58,28 @@ pub(in crate::report) fn option_curves(
     series: &[Series],
 ) -> Result<String, ReportError> {
     let title = format!("Sweep over {option}");
-    let shown: Vec<&str> = panels.iter().map(|panel| panel.0).collect();
+    let shown: Vec<&str> = panels.iter().map(|panel| panel.caption).collect();
     let description = format!("{} against {option}: {}.", shown.join(", "), positions.join(", "));
     let legend = if series.len() > 1 { LEGEND_LINE * series.len() as f64 + 8.0 } else { 0.0 };
     let height = PANEL * panels.len() as f64 + X_AXIS + legend;
     Figure { id, title: &title, description: &description, size: (WIDTH, height) }.draw(|area| {
         let mut below = area.clone();
-        for (at, &(name, y_title)) in panels.iter().enumerate() {
+        for (at, titles) in panels.iter().enumerate() {
             let last = at + 1 == panels.len();
             let (upper, rest) = below.split_vertically(px(if last { PANEL + X_AXIS } else { PANEL }));
             below = rest;
             let panel = Panel {
                 margins: [30.0, 18.0, if last { X_AXIS } else { 8.0 }, 84.0],
                 x: Axis::categories(positions),
-                y: value_axis(series, at),
+                y: value_axis(series, at, titles.most),
                 x_title: last.then_some(option),
-                y_title,
+                y_title: titles.axis,
                 x_grid: true,
             };
             let plot = panel.draw(&upper)?;
-            caption(area, &plot, name)?;
-            for (index, series) in series.iter().enumerate() {
-                draw_series(area, &plot, index, &series.values[at])?;
+            caption(area, &plot, titles.caption)?;
+            for (index, values) in series.iter().enumerate() {
+                draw_series(area, &plot, index, &values.values[at], series.len())?;
             }
         }
         if series.len() > 1 {
@@ -82,8 +89,8 @@ pub(in crate::report) fn option_curves(
     })
 }
 
-/// Room for every mean with its deviation.
-fn value_axis(series: &[Series], panel: usize) -> Axis {
+/// Room for every mean with its deviation, no higher than `most`.
+fn value_axis(series: &[Series], panel: usize, most: f64) -> Axis {
     let ends = series.iter().flat_map(|series| series.values[panel].iter().flatten()).flat_map(|statistic| {
         let deviation = statistic.deviation.unwrap_or(0.0);
         [statistic.mean - deviation, statistic.mean + deviation]
@@ -93,24 +100,30 @@ fn value_axis(series: &[Series], panel: usize) -> Axis {
     if low > high {
         return Axis::linear(0.0, 1.0, 4);
     }
-    let room = 0.08 * (high - low);
-    Axis::linear(if low >= 0.0 { (low - room).max(0.0) } else { low - room }, high + room, 4)
+    // Equal values keep an axis around them that is neither empty nor beyond what can be.
+    let room = (0.08 * (high - low)).max(0.002 * high.abs());
+    let bottom = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
+    Axis::linear(bottom, (high + room).min(most), 4)
 }
 
-fn draw_series(area: &Area, plot: &Plot, index: usize, values: &[Option<Statistic>]) -> Drawn {
+fn draw_series(area: &Area, plot: &Plot, index: usize, values: &[Option<Statistic>], of: usize) -> Drawn {
     let (color, dash, shape) = style(index);
     let finite = |statistic: &&Statistic| statistic.mean.is_finite();
     let known = values.iter().enumerate().filter_map(|(at, value)| Some((at as f64, value.as_ref().filter(finite)?)));
     let known: Vec<(f64, &Statistic)> = known.collect();
-    let points = known.iter().map(|(at, statistic)| plot.backend_coord(&(*at, statistic.mean))).collect();
+    // Lines at the same place lie beside each other.
+    let aside = px(7.0 * (index as f64 - 0.5 * (of as f64 - 1.0)));
+    let place = |at: f64, value: f64| {
+        let (x, y) = plot.backend_coord(&(at, value));
+        (x + aside, y)
+    };
+    let points = known.iter().map(|(at, statistic)| place(*at, statistic.mean)).collect();
     stroke(area, points, dash, line(color, 1.8))?;
     for (at, statistic) in known {
-        let centre = plot.backend_coord(&(at, statistic.mean));
+        let centre = place(at, statistic.mean);
         if let Some(deviation) = statistic.deviation.filter(|deviation| *deviation > 0.0) {
-            let (_, top) = plot.backend_coord(&(at, statistic.mean + deviation));
-            let (_, bottom) = plot.backend_coord(&(at, statistic.mean - deviation));
-            // Bars of lines at the same place stand beside each other.
-            let x = centre.0 + px(3.0 * index as f64);
+            let (x, top) = place(at, statistic.mean + deviation);
+            let (_, bottom) = place(at, statistic.mean - deviation);
             area.draw(&PathElement::new(vec![(x, top), (x, bottom)], line(color, 1.2)))?;
             for y in [top, bottom] {
                 area.draw(&PathElement::new(vec![(x - px(4.0), y), (x + px(4.0), y)], line(color, 1.2)))?;
@@ -133,7 +146,11 @@ fn draw_legend(area: &Area, series: &[Series], top: f64) -> Drawn {
 }
 
 /// One line for each configuration: its name, mean and standard deviation of a number.
-pub(in crate::report) fn configurations(title: &str, rows: &[(String, Statistic)]) -> Result<String, ReportError> {
+pub(in crate::report) fn configurations(
+    title: &str,
+    most: f64,
+    rows: &[(String, Statistic)],
+) -> Result<String, ReportError> {
     let means: Vec<String> = rows.iter().map(|(name, statistic)| format!("{name}: {statistic:.4}")).collect();
     let description = format!("Mean ± standard deviation over seeds. {}.", means.join("; "));
     let height = 16.0 + 20.0 * rows.len() as f64 + X_AXIS;
@@ -144,7 +161,7 @@ pub(in crate::report) fn configurations(title: &str, rows: &[(String, Statistic)
         let series = [Series { name: String::new(), values: vec![all] }];
         let panel = Panel {
             margins: [12.0, 24.0, X_AXIS, left],
-            x: value_axis(&series, 0),
+            x: value_axis(&series, 0, most),
             y: Axis::categories(&vec![String::new(); rows.len()]),
             x_title: Some(title),
             y_title: "",
