@@ -5,8 +5,8 @@
 
 use std::io::Read;
 
-use edgevae_trainer::data::csv;
 use edgevae_trainer::data::options::{Features, Missing, ReadOptions};
+use edgevae_trainer::data::source::Source;
 use edgevae_trainer::data::table::{Loaded, collect};
 use libfuzzer_sys::fuzz_target;
 
@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let read = |step| {
         let stream = Trickle(std::io::Cursor::new(file.to_vec()), step);
-        csv::blocks(stream, "fuzz".into(), &options).and_then(|source| collect(source, 1))
+        Source::stream(stream, "fuzz", &options).and_then(|source| collect(source, 1))
     };
     let whole = read(usize::MAX);
     match (&whole, read(7)) {

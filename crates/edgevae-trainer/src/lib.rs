@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod latent_map;
 pub mod likelihood;
 pub mod loss;
+pub mod memory;
 pub mod metrics;
 pub mod model_file;
 pub mod options;

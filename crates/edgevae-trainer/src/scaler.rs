@@ -74,14 +74,22 @@ impl Scaler {
     /// When `features` has another number of columns than the rows that the scaler was computed from.
     pub fn transform(&self, features: ArrayView2<'_, f32>) -> Array2<f32> {
         assert_eq!(features.ncols(), self.mean.len(), "one mean for each column");
-        let mut scaled = features.to_owned();
+        let mut scaled = features.as_standard_layout().into_owned();
+        self.transform_in_place(scaled.as_slice_mut().expect("the standard layout is one slice"));
+        scaled
+    }
+
+    /// [`Scaler::transform`] of rows where they are.
+    ///
+    /// # Shapes
+    /// - `rows`: `[ROWS][IN]`, row by row
+    pub fn transform_in_place(&self, rows: &mut [f32]) {
         let (means, reciprocals) = (self.means(), self.reciprocals());
-        for mut row in scaled.rows_mut() {
+        for row in rows.chunks_exact_mut(means.len()) {
             for ((cell, &mean), &reciprocal) in row.iter_mut().zip(&means).zip(&reciprocals) {
                 *cell = if cell.is_nan() { 0.0 } else { standardize(*cell, mean, reciprocal) };
             }
         }
-        scaled
     }
 }
 

@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::{BenchOptions, Limits, median, median_seconds};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
-use crate::fit::epoch::Pass;
+use crate::fit::epoch::epoch;
 use crate::fit::state::TrainingState;
 use crate::fit::step::{Level, Step};
+use crate::fit::windows::InMemory;
 use crate::fit::{FitOptions, fit, graph};
 use crate::likelihood::Likelihood;
 use crate::scaler::Scaler;
@@ -123,10 +124,10 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
 
     let mut state = TrainingState::new(&case.shape, 0);
     let mut step = Step::new(&case.shape, BATCH, 1, Level::best());
-    let pass = Pass { rows: scaled.view(), options: &fit_options };
+    let mut windows = InMemory(scaled.view());
     let start = Instant::now();
     for _ in 0..case.epochs {
-        pass.epoch(&mut step, &mut state, 1.0)?;
+        epoch(&mut step, &mut windows, &mut state, &fit_options, 1.0)?;
     }
     let seconds = start.elapsed().as_secs_f64();
     let steps = case.rows.div_ceil(BATCH) * case.epochs;

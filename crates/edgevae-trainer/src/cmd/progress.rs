@@ -1,16 +1,22 @@
 //! What a user sees while a fit runs: a bar on a terminal, a few plain lines otherwise, nothing when quiet.
 
 use std::io::IsTerminal as _;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use edgevae_trainer::fit::EpochRecord;
-use indicatif::{ProgressBar, ProgressStyle};
+use edgevae_trainer::train::stream::RowProgress;
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 /// Lines that a fit prints where there is no terminal.
 const PLAIN_LINES: usize = 10;
 
+/// Time between the lines that a stream prints there.
+const PLAIN_PAUSE: Duration = Duration::from_secs(10);
+
 pub enum Progress {
     Bar(ProgressBar),
-    Lines { epochs: usize },
+    Lines { epochs: usize, last: Mutex<Instant> },
     Quiet,
 }
 
@@ -20,7 +26,7 @@ impl Progress {
             return Self::Quiet;
         }
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { epochs };
+            return Self::Lines { epochs, last: Mutex::new(Instant::now()) };
         }
         let style = ProgressStyle::with_template("{bar:24} epoch {pos}/{len}  {msg}  {eta} left");
         let bar = ProgressBar::new(epochs as u64);
@@ -34,10 +40,35 @@ impl Progress {
                 bar.set_message(summary(record));
                 bar.inc(1);
             }
-            Self::Lines { epochs } => {
+            Self::Lines { epochs, .. } => {
                 let step = epochs.div_ceil(PLAIN_LINES);
                 if record.epoch == 1 || record.epoch == *epochs || record.epoch.is_multiple_of(step) {
                     eprintln!("epoch {}/{epochs}  {}", record.epoch, summary(record));
+                }
+            }
+            Self::Quiet => {}
+        }
+    }
+
+    /// How far a stream has come, how fast, and how long it will take.
+    pub fn rows(&self, progress: RowProgress, since: Instant) {
+        let RowProgress { epoch, rows, of } = progress;
+        let text = |epochs: u64| {
+            let done = epoch.saturating_sub(1) as f64 * of as f64 + rows as f64;
+            let rate = done / since.elapsed().as_secs_f64().max(1e-9);
+            let left = Duration::try_from_secs_f64((epochs as f64 * of as f64 - done) / rate).unwrap_or_default();
+            match epoch {
+                0 => format!("statistics: {rows} rows, {rate:.0} a second"),
+                _ => format!("{rows} of {of} rows, {rate:.0} a second, {} left", HumanDuration(left)),
+            }
+        };
+        match self {
+            Self::Bar(bar) => bar.set_message(text(bar.length().unwrap_or_default())),
+            Self::Lines { epochs, last } => {
+                let Ok(mut last) = last.lock() else { return };
+                if last.elapsed() >= PLAIN_PAUSE {
+                    *last = Instant::now();
+                    eprintln!("epoch {epoch}/{epochs}  {}", text(*epochs as u64));
                 }
             }
             Self::Quiet => {}

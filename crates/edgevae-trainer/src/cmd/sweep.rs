@@ -61,7 +61,9 @@ impl Cmd {
         }
         let load = |config: &Config| {
             let options = config.options();
-            super::train::load(config, options.seed, options.threads).map_err(|error| format!("{error:#}"))
+            let loaded = super::train::files(config)
+                .and_then(|paths| super::train::load(config, paths, options.seed, options.threads));
+            loaded.map_err(|error| format!("{error:#}"))
         };
         let quiet = self.quiet;
         let on_finished = |progress: Progress<'_>| {

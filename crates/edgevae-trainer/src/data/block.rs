@@ -62,6 +62,12 @@ pub struct Block {
     pub counts: Counts,
     /// What the blocks before it held; `lines` counts the header too.
     pub before: Counts,
+    /// Which of several files it is from, counted from 0.
+    pub file: usize,
+    /// Known in advance where blocks are read out of order.
+    pub(super) known_before: Option<Counts>,
+    /// Where it can be found again.
+    pub(super) mark: Option<u64>,
     /// Why there are no rows after these, placed within the block.
     pub(super) problem: Option<Problem>,
 }
@@ -69,19 +75,21 @@ pub struct Block {
 impl Block {
     /// Forgets the rows and keeps the memory.
     pub(super) fn clear(&mut self) {
-        let Self { text, cells, labels, places, counts, before, problem } = self;
+        let Self { text, cells, labels, places, counts, before, file, known_before, mark, problem } = self;
         text.clear();
         cells.clear();
         labels.clear();
         places.clear();
         (*counts, *before, *problem) = (Counts::default(), Counts::default(), None);
+        (*file, *known_before, *mark) = (0, None, None);
     }
 
     /// Forgets the rows and keeps the text and what ended it.
     pub(super) fn clear_rows(&mut self) {
-        let (text, problem) = (std::mem::take(&mut self.text), self.problem.take());
-        self.clear();
-        (self.text, self.problem) = (text, problem);
+        self.cells.clear();
+        self.labels.clear();
+        self.places.clear();
+        self.counts = Counts::default();
     }
 
     /// Number of rows.

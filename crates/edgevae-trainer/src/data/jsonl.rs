@@ -17,27 +17,28 @@ use super::csv::cell::{self, Label, NoNumber};
 use super::csv::header;
 use super::error::{DataError, Place, Problem, shorten};
 use super::options::{Features, Missing, ReadOptions};
-use super::source::{Parse, Source};
+use super::source::{Input, Parse, Source};
 use super::text::{BLOCK, MAX_ROW, TextBlocks};
 
 /// Opens a stream of JSON lines; `name` is its name in messages. The members of the first object are the columns.
 ///
 /// # Errors
 /// When the stream is empty, its first line is no object, or a wanted column is missing there or was asked for twice.
-pub fn blocks(input: impl Read + Send + 'static, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+pub(super) fn blocks(input: Input, name: String, options: &ReadOptions) -> Result<Source, DataError> {
     let mut input = BufReader::new(input);
     let opened = first_line(&mut input).and_then(|first| Ok((Members::of(&first, options)?, first)));
     let (members, first) = match opened {
         Ok(opened) => opened,
         Err(problem) => return Err(DataError { file: name, problem }),
     };
+    let rest = [&first[..], input.buffer()].concat();
     Ok(Source {
         name,
         feature_names: members.features.clone(),
         extra_columns: members.extra.clone(),
         has_labels: options.label.is_some(),
         before: Counts::default(),
-        take: Box::new(TextBlocks::new(input, first, None, BLOCK)),
+        take: Box::new(TextBlocks::new(input.into_inner(), rest, None, BLOCK)),
         parse: Arc::new(members),
     })
 }
@@ -292,7 +293,8 @@ mod tests {
     use crate::data::table::{Loaded, collect};
 
     fn load(text: &str, options: &ReadOptions) -> Result<Loaded, String> {
-        let source = blocks(io::Cursor::new(text.to_owned()), "t.jsonl".into(), options);
+        let input = Input::Stream(Box::new(io::Cursor::new(text.to_owned())));
+        let source = blocks(input, "t.jsonl".into(), options);
         source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
     }
 

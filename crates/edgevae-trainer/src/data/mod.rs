@@ -12,6 +12,7 @@ pub mod options;
 pub mod parquet;
 pub mod paths;
 pub mod pipeline;
+pub mod shuffled;
 pub mod source;
 pub mod split;
 pub mod synthetic;
@@ -23,7 +24,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// Rows of sensor values in raw units, with labels where the source has them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     /// Column names, one for each feature, in the order of the columns of `features`.
     pub names: Vec<String>,

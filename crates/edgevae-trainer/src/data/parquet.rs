@@ -166,6 +166,16 @@ impl Take for ParquetBlocks {
             }
         }
     }
+
+    /// A row group's number; within one there is no place to come back to.
+    fn mark(&self) -> Option<u64> {
+        (self.left == 0).then_some(self.next_group as u64)
+    }
+
+    fn seek(&mut self, mark: u64) -> io::Result<()> {
+        (self.next_group, self.left, self.ended) = (mark as usize, 0, false);
+        Ok(())
+    }
 }
 
 impl ParquetBlocks {
@@ -404,5 +414,113 @@ impl<W: Write + Send> ScoreWriter<W> {
             self.write_group().map_err(io::Error::other)?;
         }
         self.writer.close().map(|_| ()).map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table::{Loaded, collect};
+    use std::io::Seek as _;
+
+    /// A file of two row groups: `a` DOUBLE with a null, `n` UINT_32, `t` text, `l` BOOLEAN.
+    fn file() -> File {
+        let schema = "message rows { optional double a; required int32 n (UINT_32); required binary t (UTF8);
+                      required boolean l; }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut out = tempfile::tempfile().unwrap();
+        let mut writer = SerializedFileWriter::new(&mut out, schema, Arc::default()).unwrap();
+        for part in 0..2 {
+            let mut group = writer.next_row_group().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let levels = if part == 0 { [1, 1, 1] } else { [1, 0, 1] };
+            let values = if part == 0 { &[0.1, -2.5, 1e30][..] } else { &[4.0, 6.0] };
+            column.typed::<parquet::data_type::DoubleType>().write_batch(values, Some(&levels), None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<parquet::data_type::Int32Type>().write_batch(&[1, -1, 3], None, None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let text = ["0", "normal", "Anomaly"].map(|text| ByteArray::from(text.as_bytes().to_vec()));
+            column.typed::<parquet::data_type::ByteArrayType>().write_batch(&text, None, None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<BoolType>().write_batch(&[false, true, false], None, None).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+        }
+        writer.close().unwrap();
+        out.rewind().unwrap();
+        out
+    }
+
+    fn load(label: &str, ignore: &str, missing: Missing) -> Result<Loaded, String> {
+        let options =
+            ReadOptions { label: Some(label.into()), ignore: vec![ignore.into()], missing, ..ReadOptions::default() };
+        let source = blocks(file(), "t.parquet".into(), &options);
+        source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn numbers_of_every_width_and_labels_are_read() {
+        let loaded = load("l", "t", Missing::Drop).unwrap();
+        assert_eq!(loaded.dataset.names, ["a", "n"]);
+        let expected = [[0.1, 1.0], [-2.5, 4_294_967_295.0], [1e30, 3.0], [4.0, 1.0], [6.0, 3.0]];
+        assert_eq!(loaded.dataset.features, ndarray::arr2(&expected));
+        assert_eq!(loaded.dataset.labels, Some(vec![false, true, false, false, false]));
+        assert_eq!((loaded.dropped_rows, loaded.row_numbers), (1, Some(vec![1, 2, 3, 4, 6])));
+        let labels = load("t", "l", Missing::Mean).unwrap();
+        assert_eq!(labels.dataset.labels, Some([false, false, true].repeat(2)));
+        assert!(labels.dataset.features[[4, 0]].is_nan());
+    }
+
+    #[test]
+    fn what_is_wrong_is_placed_by_row_and_column() {
+        assert_eq!(
+            load("l", "t", Missing::Error).unwrap_err(),
+            "t.parquet: row 5, column \"a\": found an empty cell, expected a number; mend the cell, or choose --missing \
+             drop or --missing mean"
+        );
+        let message = load("l", "n", Missing::Mean).unwrap_err();
+        assert!(message.contains("column \"t\" holds text, expected numbers"), "{message}");
+        assert!(load("x", "t", Missing::Error).unwrap_err().contains("no column \"x\""));
+    }
+
+    #[test]
+    fn damage_is_an_error_and_no_panic() {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file(), &mut bytes).unwrap();
+        let read = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            let options = ReadOptions { ignore: vec!["t".into()], missing: Missing::Mean, ..ReadOptions::default() };
+            blocks(file, "t.parquet".into(), &options).and_then(|source| collect(source, 1))
+        };
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "cut to {length} bytes");
+        }
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            let _ = read(&damaged);
+        }
+    }
+
+    #[test]
+    fn scores_read_back_as_they_were_written() {
+        let mut out = tempfile::tempfile().unwrap();
+        let mut writer = ScoreWriter::new(&mut out).unwrap();
+        let rows = GROUP as u64 + 3;
+        (1..=rows).try_for_each(|row| writer.push(row, row as f32 * 0.1, row % 2 == 0)).unwrap();
+        writer.finish().unwrap();
+        out.rewind().unwrap();
+        let options = ReadOptions { label: Some("is_anomaly".into()), ..ReadOptions::default() };
+        let loaded = collect(blocks(out, "t.parquet".into(), &options).unwrap(), 2).unwrap();
+        assert_eq!(
+            (loaded.dataset.names, loaded.dataset.features.nrows()),
+            (vec!["row".into(), "score".into()], GROUP + 3)
+        );
+        assert_eq!(loaded.dataset.features[[GROUP + 2, 1]].to_bits(), (rows as f32 * 0.1).to_bits());
+        assert_eq!(loaded.dataset.labels.unwrap()[..2], [false, true]);
     }
 }

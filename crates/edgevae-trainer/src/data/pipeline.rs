@@ -97,7 +97,10 @@ fn take(taken: &Mutex<(u64, &mut (dyn Take + 'static))>, block: &mut Block) -> O
     block.clear();
     let mut taken = taken.lock().ok()?;
     let (next, source) = &mut *taken;
-    source.take(block).then(|| {
+    let mark = source.mark();
+    let found = source.take(block);
+    block.mark = block.mark.or(mark);
+    found.then(|| {
         *next += 1;
         *next - 1
     })
@@ -117,7 +120,7 @@ fn drive<W, E: From<DataError>>(
 ) -> Option<()> {
     parse.parse(block);
     let mut state = shared.turn(|state| state.placed == number)?;
-    block.before = state.before;
+    block.before = block.known_before.unwrap_or(state.before);
     state.before += block.counts;
     state.placed += 1;
     drop(state);

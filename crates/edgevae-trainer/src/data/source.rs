@@ -1,7 +1,7 @@
 //! A source of rows: a file or a stream in any format that we read, in blocks.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +14,52 @@ use super::{csv, jsonl};
 pub trait Take: Send {
     /// Fills `block`, which is clear, with what comes next: text, rows or a problem; `false` at the end.
     fn take(&mut self, block: &mut Block) -> bool;
+
+    /// Where the next block begins, if [`Take::seek`] can come back to it.
+    fn mark(&self) -> Option<u64> {
+        None
+    }
+
+    /// Goes back to a place that [`Take::mark`] told.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn seek(&mut self, mark: u64) -> io::Result<()> {
+        let _ = mark;
+        Err(io::ErrorKind::NotSeekable.into())
+    }
+}
+
+/// The bytes of a source: a file, which can be read again, or a stream.
+pub(super) enum Input {
+    File(File),
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Input {
+    /// Place of the next byte, where there are places.
+    pub fn position(&mut self) -> Option<u64> {
+        match self {
+            Self::File(file) => file.stream_position().ok(),
+            Self::Stream(_) => None,
+        }
+    }
+
+    pub fn seek(&mut self, at: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.seek(SeekFrom::Start(at)).map(|_| ()),
+            Self::Stream(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
 }
 
 /// Turns the text of a block into rows; any number of threads at once.
@@ -55,7 +101,7 @@ impl Source {
         let file = open_file(path).map_err(failed)?;
         match options.format.unwrap_or_else(|| Format::of_path(path)) {
             Format::Parquet => open_parquet(file, name, options),
-            text => Self::text(file, name, text, options),
+            text => Self::text(Input::File(file), name, text, options),
         }
     }
 
@@ -69,16 +115,11 @@ impl Source {
                 let problem = Problem::Parquet("a Parquet file cannot be read from a pipe".into());
                 Err(DataError { file: name.to_owned(), problem })
             }
-            text => Self::text(input, name.to_owned(), text, options),
+            text => Self::text(Input::Stream(Box::new(input)), name.to_owned(), text, options),
         }
     }
 
-    fn text(
-        input: impl Read + Send + 'static,
-        name: String,
-        format: Format,
-        options: &ReadOptions,
-    ) -> Result<Self, DataError> {
+    fn text(input: Input, name: String, format: Format, options: &ReadOptions) -> Result<Self, DataError> {
         match format {
             Format::Jsonl => jsonl::blocks(input, name, options),
             _ => csv::blocks(input, name, options),

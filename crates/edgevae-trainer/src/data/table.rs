@@ -120,7 +120,7 @@ impl Table {
 }
 
 /// The first feature that has the name and the values of a label.
-fn suspected_label(names: &[String], features: &Array2<f32>) -> Option<String> {
+pub(crate) fn suspected_label(names: &[String], features: &Array2<f32>) -> Option<String> {
     const USUAL: [&str; 9] = ["label", "labels", "anomaly", "is_anomaly", "outlier", "class", "target", "attack", "y"];
     let is_binary = |column: ArrayView1<'_, f32>| column.iter().all(|&value| value == 0.0 || value == 1.0);
     let mut suspects = names

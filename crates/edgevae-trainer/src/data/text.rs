@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::block::Block;
 use super::error::Problem;
-use super::source::Take;
+use super::source::{Input, Take};
 
 /// Bytes of a block, as long as rows are shorter.
 pub(super) const BLOCK: usize = 256 << 10;
@@ -13,20 +13,23 @@ pub(super) const BLOCK: usize = 256 << 10;
 pub(super) const MAX_ROW: usize = 16 << 20;
 
 /// Cuts a stream into blocks of whole rows.
-pub(super) struct TextBlocks<R> {
-    input: R,
+pub(super) struct TextBlocks {
+    input: Input,
     /// Bytes read and not handed out.
     rest: Vec<u8>,
     ended: bool,
     /// The byte between cells where quotes may hide line ends; `None` where every line end ends a row.
     quoted_by: Option<u8>,
     size: usize,
+    /// Place of the next block in a file.
+    at: Option<u64>,
 }
 
-impl<R> TextBlocks<R> {
+impl TextBlocks {
     /// Blocks of about `size` bytes of `input`, of which `rest` was read already; a row begins there.
-    pub fn new(input: R, rest: Vec<u8>, quoted_by: Option<u8>, size: usize) -> Self {
-        Self { input, rest, ended: false, quoted_by, size }
+    pub fn new(mut input: Input, rest: Vec<u8>, quoted_by: Option<u8>, size: usize) -> Self {
+        let at = input.position().map(|position| position - rest.len() as u64);
+        Self { input, rest, ended: false, quoted_by, size, at }
     }
 
     /// Where the last whole row of `text` ends, past its line end; a row begins where `text` does.
@@ -39,8 +42,27 @@ impl<R> TextBlocks<R> {
     }
 }
 
-impl<R: Read + Send> Take for TextBlocks<R> {
+impl Take for TextBlocks {
     fn take(&mut self, block: &mut Block) -> bool {
+        let taken = self.fill(block);
+        self.at = self.at.map(|at| at + block.text.len() as u64);
+        taken
+    }
+
+    fn mark(&self) -> Option<u64> {
+        self.at
+    }
+
+    fn seek(&mut self, mark: u64) -> io::Result<()> {
+        self.input.seek(mark)?;
+        self.rest.clear();
+        (self.at, self.ended) = (Some(mark), false);
+        Ok(())
+    }
+}
+
+impl TextBlocks {
+    fn fill(&mut self, block: &mut Block) -> bool {
         let text = &mut block.text;
         text.append(&mut self.rest);
         let mut wanted = self.size;
@@ -116,8 +138,12 @@ fn last_row_end(text: &[u8], delimiter: u8) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn stream(input: impl Read + Send + 'static) -> Input {
+        Input::Stream(Box::new(input))
+    }
+
     fn blocks(text: &str) -> Vec<usize> {
-        let mut blocks = TextBlocks::new(io::Cursor::new(text.to_owned()), vec![], Some(b','), BLOCK);
+        let mut blocks = TextBlocks::new(stream(io::Cursor::new(text.to_owned())), vec![], Some(b','), BLOCK);
         let mut lengths = vec![];
         let mut block = Block::default();
         while blocks.take(&mut block) {
@@ -147,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_row_beyond_the_limit_is_a_problem_and_no_block() {
-        let mut endless = TextBlocks::new(io::repeat(b'7'), vec![], None, BLOCK);
+        let mut endless = TextBlocks::new(stream(io::repeat(b'7')), vec![], None, BLOCK);
         let mut block = Block::default();
         assert!(endless.take(&mut block));
         assert!(matches!(block.problem, Some(Problem::RowTooLong { .. })));

@@ -1,19 +1,13 @@
 //! One pass over the training rows.
 
-use ndarray::ArrayView2;
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::random::{Purpose, stream};
 use super::state::TrainingState;
 use super::step::Step;
+use super::windows::Windows;
 use super::{FitError, FitOptions};
-
-/// What an epoch needs to know and does not change.
-pub(crate) struct Pass<'a> {
-    /// Scaled training rows, `[ROWS, IN]`.
-    pub rows: ArrayView2<'a, f32>,
-    pub options: &'a FitOptions,
-}
 
 /// Averages over the rows of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,35 +16,45 @@ pub(crate) struct Averages {
     pub kl: f64,
 }
 
-/// The order of the rows in an epoch (counted from 0): every row once.
-pub(crate) fn order(rows: usize, seed: u64, epoch: usize) -> Vec<usize> {
+/// The order of the rows of a window: every row once.
+pub(crate) fn order(rows: usize, shuffle: &mut ChaCha8Rng) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
-    order.shuffle(&mut stream(seed, Purpose::Shuffle, epoch));
+    order.shuffle(shuffle);
     order
 }
 
-impl Pass<'_> {
-    /// Takes one Adam step for each batch of a freshly shuffled order.
-    pub fn epoch(&self, step: &mut Step, state: &mut TrainingState, beta: f32) -> Result<Averages, FitError> {
-        let seed = self.options.seed;
-        let order = order(self.rows.nrows(), seed, state.epochs);
-        let mut noise = stream(seed, Purpose::Noise, state.epochs);
+/// Takes one Adam step for each batch of freshly shuffled rows, window by window.
+pub(crate) fn epoch(
+    step: &mut Step,
+    windows: &mut dyn Windows,
+    state: &mut TrainingState,
+    options: &FitOptions,
+    beta: f32,
+) -> Result<Averages, FitError> {
+    let (seed, epoch) = (options.seed, state.epochs);
+    let mut shuffle = stream(seed, Purpose::Shuffle, epoch);
+    let mut noise = stream(seed, Purpose::Noise, epoch);
 
-        let mut sums = Averages::default();
-        for (batch, chosen) in order.chunks(self.options.batch_size).enumerate() {
+    let mut sums = Averages::default();
+    let (mut rows, mut batch) = (0, 0);
+    windows.epoch(epoch, &mut |window| {
+        for chosen in order(window.nrows(), &mut shuffle).chunks(options.batch_size) {
+            batch += 1;
             step.draw(&mut noise, chosen.len());
-            let terms = step.run(&state.parameters, self.rows, chosen, beta);
+            let terms = step.run(&state.parameters, window, chosen, beta);
             let objective = terms.reconstruction_loss + f64::from(beta) * terms.kl;
             if !objective.is_finite() {
-                return Err(FitError::NonFinite { epoch: state.epochs + 1, batch: batch + 1 });
+                return Err(FitError::NonFinite { epoch: epoch + 1, batch });
             }
-            let rate = self.options.learning_rate;
+            let rate = options.learning_rate;
             state.adam.step(&mut state.parameters, step.gradient(), rate, step.level(), step.is_parallel());
             sums.reconstruction_loss += terms.reconstruction_loss * chosen.len() as f64;
             sums.kl += terms.kl * chosen.len() as f64;
         }
-        state.epochs += 1;
-        let rows = self.rows.nrows() as f64;
-        Ok(Averages { reconstruction_loss: sums.reconstruction_loss / rows, kl: sums.kl / rows })
-    }
+        rows += window.nrows();
+        Ok(())
+    })?;
+    state.epochs += 1;
+    let rows = rows as f64;
+    Ok(Averages { reconstruction_loss: sums.reconstruction_loss / rows, kl: sums.kl / rows })
 }

@@ -49,6 +49,9 @@ pub enum FitError {
         /// Batch within the epoch, from 1.
         batch: usize,
     },
+    /// Rows could be read when their statistics were taken and cannot any more.
+    #[error("{0}; did the file change while it was trained on?")]
+    Source(String),
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {

@@ -7,6 +7,7 @@ pub(crate) mod graph;
 pub(crate) mod random;
 pub(crate) mod state;
 pub(crate) mod step;
+pub(crate) mod windows;
 
 use ndarray::{ArrayView2, Axis};
 use std::ops::ControlFlow;
@@ -15,10 +16,12 @@ use std::time::Instant;
 use crate::beta::BetaSchedule;
 use crate::likelihood::negative_log_likelihood;
 use crate::vae::{Shape, Vae};
-use epoch::{Averages, Pass};
+use epoch::{Averages, epoch};
 pub use error::FitError;
 use state::TrainingState;
 use step::{Level, Step};
+use windows::InMemory;
+pub use windows::Windows;
 
 /// A latent counts as active when its KL divergence exceeds this, in nats, averaged over the training rows.
 ///
@@ -160,15 +163,29 @@ pub fn fit(
     options: &FitOptions,
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
-    options.check(&train, validation.as_ref())?;
+    let train = train.as_standard_layout();
+    fit_windows(&mut InMemory(train.view()), validation, options, on_epoch)
+}
+
+/// [`fit`] of rows that come window by window: the same objective and the same steps, on rows that are shuffled within
+/// their window; one window of all rows gives the same bits.
+///
+/// # Errors
+/// As [`fit`], and [`FitError::Source`].
+pub fn fit_windows(
+    windows: &mut dyn Windows,
+    validation: Option<ArrayView2<f32>>,
+    options: &FitOptions,
+    on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Fit, FitError> {
+    options.check(&windows.sample(), validation.as_ref())?;
     let threads = options.threads;
     let workers = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .map_err(|error| FitError::Threads { threads, reason: error.to_string() })?;
-    let train = train.as_standard_layout();
-    let pass = Pass { rows: train.view(), options };
-    let mut step = Step::new(&options.shape, options.batch_size.min(train.nrows()), threads, Level::best());
+    let batch = options.batch_size.min(windows.rows());
+    let mut step = Step::new(&options.shape, batch, threads, Level::best());
 
     let mut state = TrainingState::new(&options.shape, options.seed);
     let mut history = Vec::with_capacity(options.epochs);
@@ -176,7 +193,8 @@ pub fn fit(
     while state.epochs < options.epochs && stopped.is_none() {
         let start = Instant::now();
         let beta = options.schedule.at(options.beta, state.epochs, options.epochs);
-        let Averages { reconstruction_loss, kl } = workers.install(|| pass.epoch(&mut step, &mut state, beta))?;
+        let terms = workers.install(|| epoch(&mut step, windows, &mut state, options, beta))?;
+        let Averages { reconstruction_loss, kl } = terms;
         let validation_objective = validation.as_ref().map(|rows| {
             let vae = Vae::from_parameters(options.shape.clone(), &state.parameters);
             workers.install(|| objective_at_mu(&vae, *rows, options.beta))
@@ -206,7 +224,8 @@ pub fn fit(
         None => (state.parameters, state.epochs),
     };
     let vae = Vae::from_parameters(options.shape.clone(), &parameters);
-    let kl_per_latent = workers.install(|| kl_per_latent(&vae, train.view()));
+    let sample = windows.sample();
+    let kl_per_latent = workers.install(|| kl_per_latent(&vae, sample));
     Ok(Fit { vae, history, kl_per_latent, best_epoch, stopped })
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Draws = 19,
     /// Rows and the start of a picture.
     Picture = 20,
+    /// The order in which the parts of files are read in an epoch.
+    Order = 21,
 }
 
 /// The generator of one purpose in one epoch (0 where epochs do not matter).
@@ -37,7 +39,8 @@ mod tests {
     #[test]
     fn every_purpose_and_epoch_has_numbers_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
-        for purpose in [Purpose::Initialization, Purpose::Shuffle, Purpose::Noise, Purpose::Draws, Purpose::Picture] {
+        use Purpose::{Draws, Initialization, Noise, Order, Picture, Shuffle};
+        for purpose in [Initialization, Shuffle, Noise, Draws, Picture, Order] {
             for epoch in 0..300 {
                 assert!(seen.insert(stream(7, purpose, epoch).next_u64()), "{purpose:?} {epoch}");
             }

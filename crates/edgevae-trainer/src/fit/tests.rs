@@ -100,7 +100,8 @@ fn the_same_seed_gives_the_same_bits_with_any_number_of_threads() {
 
 #[test]
 fn rows_are_reshuffled_every_epoch() {
-    let orders: Vec<Vec<usize>> = (0..2).map(|epoch| epoch::order(100, 0, epoch)).collect();
+    let orders: Vec<Vec<usize>> =
+        (0..2).map(|epoch| epoch::order(100, &mut random::stream(0, random::Purpose::Shuffle, epoch))).collect();
     assert_ne!(orders[0], orders[1]);
     for order in orders {
         let mut sorted = order;
@@ -200,7 +201,10 @@ fn a_diverging_fit_names_epoch_and_batch() {
         fit(train.view(), None, options, &mut |_| ControlFlow::Continue(())).unwrap_err()
     };
     train[[40, 1]] = f32::NAN;
-    let position = epoch::order(70, 0, 0).iter().position(|&row| row == 40).unwrap();
+    let position = epoch::order(70, &mut random::stream(0, random::Purpose::Shuffle, 0))
+        .iter()
+        .position(|&row| row == 40)
+        .unwrap();
     assert_eq!(refused(&train, &options(4)), FitError::NonFinite { epoch: 1, batch: position / 32 + 1 });
     train[[40, 1]] = 0.0;
     let diverged = refused(&train, &FitOptions { learning_rate: 1e20, ..options(4) });

@@ -32,6 +32,8 @@ pub enum Source {
         dropped_rows: u64,
         /// Number of each row that was kept, from 1, counted on over the files; `None` when all were.
         row_numbers: Option<Vec<u64>>,
+        /// Rows of the files when the table is a sample of them, for training on a stream.
+        streamed: Option<u64>,
     },
 }
 
@@ -63,8 +65,12 @@ impl Source {
 
     /// What was read.
     pub fn sentence(&self, dataset: &Dataset) -> String {
-        let mut text = format!("{}: {} rows, {} features", self.name(), dataset.features.nrows(), dataset.names.len());
+        let mut text = format!("{}: {} rows, {} features", self.name(), self.rows(dataset), dataset.names.len());
         match dataset.anomalies() {
+            Some(count) if self.is_streamed() => {
+                let rows = dataset.rows();
+                write!(text, ", {count} of a sample of {rows} labelled anomaly").expect("a string takes all");
+            }
             Some(count) => write!(text, ", {count} labelled anomaly").expect("a string takes all"),
             None => text += ", no labels",
         }
@@ -72,6 +78,19 @@ impl Source {
             write!(text, "; {} rows with missing cells left out", self.dropped_rows()).expect("a string takes all");
         }
         text
+    }
+
+    /// Whether the table is a sample of the rows.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self, Self::Files { streamed: Some(_), .. })
+    }
+
+    /// Rows of the source, those left out not counted.
+    pub fn rows(&self, dataset: &Dataset) -> usize {
+        match self {
+            Self::Files { streamed: Some(rows), .. } => *rows as usize,
+            _ => dataset.rows(),
+        }
     }
 
     /// Number in its source of a row of the table (counted from 0), from 1.
@@ -229,7 +248,7 @@ impl Run<'_> {
                 enough_rows: calibration.enough_rows(),
                 rows_needed: calibration.rows_needed,
             },
-            n_train: trained.fitted_rows.len(),
+            n_train: trained.n_fitted,
             n_test: trained.test_rows.len(),
             n_dropped: source.dropped_rows(),
             features: dataset.names.len(),

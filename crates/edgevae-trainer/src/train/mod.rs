@@ -2,6 +2,8 @@
 
 mod parity;
 mod rows;
+mod sample;
+pub mod stream;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -11,6 +13,7 @@ use edgevae_core::format::{CalibrationSet, Missing};
 use ndarray::{Array2, Axis};
 
 use crate::data::Dataset;
+use crate::data::error::DataError;
 use crate::export::Export;
 use crate::fit::{self, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
@@ -29,6 +32,9 @@ use rows::Rows;
 /// Why a training run has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The files cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// `--train-on normal` without labels.
     #[error("--train-on normal needs labels; name the label column with --label, or leave --train-on at all")]
     NoLabels,
@@ -94,6 +100,8 @@ pub struct Trained {
     pub calibration: Calibration,
     /// The rows it was taken from.
     pub calibration_set: CalibrationSet,
+    /// Number of rows that were fitted; on a stream more than are in the data set.
+    pub n_fitted: usize,
     /// Rows of the data set that were fitted (without validation and calibration shares).
     pub fitted_rows: Vec<usize>,
     /// Rows of the data set kept for evaluation.
@@ -149,11 +157,32 @@ pub fn compare_scores(fitted: &Fitted<'_>, options: &Options) -> (Vec<(Score, Tr
     (compared, warnings)
 }
 
+/// What the fit is told.
+fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
+    FitOptions {
+        shape: Shape {
+            inputs: dataset.names.len(),
+            hidden: options.hidden.clone(),
+            latent: options.latent,
+            likelihood: options.likelihood,
+        },
+        epochs: options.epochs,
+        batch_size: options.batch_size,
+        learning_rate: options.lr,
+        beta: options.beta,
+        schedule: options.schedule(),
+        patience: options.patience,
+        seed: options.seed,
+        threads: options.threads,
+    }
+}
+
 /// A fitted network and the rows of its data set by their use; any score can be made of it without another fit.
 pub struct Fitted<'d> {
     dataset: &'d Dataset,
     missing: Missing,
     rows: Rows,
+    n_fitted: usize,
     scaler: Scaler,
     fit: Fit,
     /// Latent means of the fitted rows, `[ROWS, LATENT]`.
@@ -184,29 +213,19 @@ impl<'d> Fitted<'d> {
             .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
         rows::warn_about_columns(dataset, &scaler, &mut warnings);
 
-        let fit_options = FitOptions {
-            shape: Shape {
-                inputs: dataset.names.len(),
-                hidden: options.hidden.clone(),
-                latent: options.latent,
-                likelihood: options.likelihood,
-            },
-            epochs: options.epochs,
-            batch_size: options.batch_size,
-            learning_rate: options.lr,
-            beta: options.beta,
-            schedule: options.schedule(),
-            patience: options.patience,
-            seed: options.seed,
-            threads: options.threads,
-        };
         let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
         let start = Instant::now();
         let scaled = scaler.transform(fit_raw.view());
-        let fit = fit::fit(scaled.view(), validation.as_ref().map(|rows| rows.view()), &fit_options, on_epoch)?;
+        let fit = fit::fit(
+            scaled.view(),
+            validation.as_ref().map(|rows| rows.view()),
+            &fit_options(dataset, options),
+            on_epoch,
+        )?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let (mu, _) = fit.vae.encode(scaled.view());
-        Ok(Self { dataset, missing, rows, scaler, fit, mu, fit_seconds, warnings })
+        let n_fitted = rows.fit.len();
+        Ok(Self { dataset, missing, rows, n_fitted, scaler, fit, mu, fit_seconds, warnings })
     }
 
     /// Fits the heads of a score, calibrates, exports, reloads and evaluates.
@@ -251,6 +270,7 @@ impl<'d> Fitted<'d> {
             scaler: scaler.clone(),
             calibration,
             calibration_set: set,
+            n_fitted: self.n_fitted,
             fitted_rows: rows.fit.clone(),
             test_rows: rows.test.clone(),
             test_scores,

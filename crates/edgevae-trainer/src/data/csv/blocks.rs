@@ -1,6 +1,5 @@
 //! CSV in blocks: the header by [`RowReader`], plain blocks by the fast parser, the others by [`RowReader`] again.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use super::plain::Plain;
@@ -9,24 +8,19 @@ use super::records::Records;
 use crate::data::block::{Block, Counts};
 use crate::data::error::{DataError, Problem};
 use crate::data::options::ReadOptions;
-use crate::data::source::{Parse, Source};
+use crate::data::source::{Input, Parse, Source};
 use crate::data::text::{BLOCK, TextBlocks};
 
 /// Opens a CSV stream; `name` is its name in messages.
 ///
 /// # Errors
 /// As [`RowReader::new`].
-pub fn blocks(input: impl Read + Send + 'static, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+pub(in crate::data) fn blocks(input: Input, name: String, options: &ReadOptions) -> Result<Source, DataError> {
     blocks_of(input, name, options, BLOCK)
 }
 
 /// [`blocks`] of about `size` bytes.
-pub(super) fn blocks_of(
-    input: impl Read + Send + 'static,
-    name: String,
-    options: &ReadOptions,
-    size: usize,
-) -> Result<Source, DataError> {
+pub(super) fn blocks_of(input: Input, name: String, options: &ReadOptions, size: usize) -> Result<Source, DataError> {
     let (records, columns) = RowReader::new(input, name.clone(), options)?.into_records();
     let (input, rest, lines) = records.into_rest();
     Ok(Source {

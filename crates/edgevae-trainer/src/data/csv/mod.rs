@@ -1,4 +1,5 @@
-//! CSV files with a header line: [`blocks`] reads them in blocks, [`RowReader`] row by row, [`write_csv`] writes.
+//! CSV files with a header line: [`Source`](super::source::Source) reads them in blocks, [`RowReader`] row by row,
+//! [`write_csv`] writes.
 //!
 //! Understood: quoted cells, CR LF, a UTF-8 byte-order mark, `,` `;` or tab (detected) or any other delimiter, scientific
 //! notation, blanks around cells, blank lines. Columns are known by name. What a missing cell does is [`Missing`]; every
@@ -14,7 +15,7 @@ mod records;
 mod tests;
 mod write;
 
-pub use blocks::blocks;
+pub(super) use blocks::blocks;
 pub use cell::Looks;
 pub use reader::{RowInfo, RowReader};
 pub use write::{LABEL, write_csv};

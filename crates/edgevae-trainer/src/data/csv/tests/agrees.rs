@@ -33,7 +33,7 @@ fn row_by_row(text: &[u8], options: &ReadOptions) -> Outcome {
 fn in_blocks(text: &[u8], options: &ReadOptions, size: usize, threads: usize) -> Outcome {
     let mut rows = vec![];
     let mut read = || {
-        let mut source = blocks_of(Cursor::new(text.to_vec()), "t.csv".into(), options, size)?;
+        let mut source = blocks_of(stream(Cursor::new(text.to_vec())), "t.csv".into(), options, size)?;
         let width = source.feature_names.len();
         let counts = for_each_block(
             &mut source,

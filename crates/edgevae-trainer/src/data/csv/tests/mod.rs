@@ -12,6 +12,7 @@ use super::*;
 use crate::data::Dataset;
 use crate::data::error::DataError;
 use crate::data::options::{Features, Missing, ReadOptions};
+use crate::data::source::Input;
 use crate::data::table::{self, Loaded, collect};
 use ndarray::Array2;
 use std::io::{Cursor, Read};
@@ -22,9 +23,12 @@ fn labelled() -> ReadOptions {
 }
 
 fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded, String> {
-    let input = Cursor::new(bytes.as_ref().to_vec());
-    let source = blocks(input, "t.csv".into(), options);
+    let source = blocks(stream(Cursor::new(bytes.as_ref().to_vec())), "t.csv".into(), options);
     source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
+}
+
+fn stream(input: impl Read + Send + 'static) -> Input {
+    Input::Stream(Box::new(input))
 }
 
 fn read(path: &Path, options: &ReadOptions) -> Result<Loaded, DataError> {

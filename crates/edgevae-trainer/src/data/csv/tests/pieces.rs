@@ -22,7 +22,7 @@ fn a_file_in_pieces_of_any_size_gives_the_same_message() {
     ];
     for file in files {
         let read = |step| {
-            let rows = blocks(Pieces(file, step), "t.csv".into(), &ReadOptions::default());
+            let rows = blocks(stream(Pieces(file, step)), "t.csv".into(), &ReadOptions::default());
             rows.and_then(|rows| collect(rows, 1)).map(|loaded| loaded.dataset).map_err(|error| error.to_string())
         };
         let whole = read(usize::MAX);

@@ -1,0 +1,372 @@
+//! Training on files larger than the memory.
+//!
+//! One pass takes the statistics of the columns, finds where the parts of the files are, and keeps random samples for
+//! everything that is not the fit: test, calibration, validation, and what the heads are fitted to. Then each epoch reads
+//! the files once more, their parts in a random order, and trains on windows of rows that are shuffled again. Which row is
+//! for what is decided by a hash of the seed and its number, so that nothing about a row needs to be remembered.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use edgevae_core::format::Missing;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::rows::{self, Rows};
+use super::sample::Sample;
+use super::{Fitted, TrainError, fit_options};
+use crate::data::block::Block;
+use crate::data::error::DataError;
+use crate::data::options::{Features, ReadOptions};
+use crate::data::pipeline::for_each_block;
+use crate::data::shuffled::{Index, Shuffled, index};
+use crate::data::source::Source;
+use crate::data::{Dataset, table};
+use crate::fit::random::{Purpose, stream};
+use crate::fit::{self, EpochRecord, FitError, Windows};
+use crate::options::{CalibrateOn, Options, TrainOn};
+use crate::scaler::{Moments, Scaler, ScalerError};
+
+/// Bytes of a window's rows. Two exist at a time: one is trained on while the other is filled.
+const WINDOW: usize = 32 << 20;
+
+/// Bytes and number of the rows of a sample.
+const SAMPLE_BYTES: usize = 16 << 20;
+const SAMPLE_ROWS: usize = 200_000;
+
+/// What a row is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Fit,
+    Validation,
+    Holdout,
+    Test,
+    /// Labelled anomaly where only normal rows are fitted or calibrate.
+    Nothing,
+}
+
+/// Decides what each row is for.
+#[derive(Clone, Copy, Debug)]
+struct Roles {
+    seed: u64,
+    test: f64,
+    holdout: f64,
+    validation: f64,
+    normal_only: bool,
+}
+
+/// A hash whose bits depend on all bits of the input (the finalizer of SplitMix64; Steele et al. 2014).
+fn hash(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+impl Roles {
+    fn new(options: &Options, has_labels: bool) -> Self {
+        let test_calibrates = has_labels && options.test_fraction > 0.0;
+        let default = if test_calibrates { CalibrateOn::Test } else { CalibrateOn::Holdout };
+        let holdout = options.calibrate_on.unwrap_or(default) == CalibrateOn::Holdout;
+        Self {
+            seed: options.seed,
+            test: options.test_fraction,
+            holdout: if holdout { options.calibration_fraction } else { 0.0 },
+            validation: if options.patience.is_some() { options.validation_fraction } else { 0.0 },
+            normal_only: options.train_on == TrainOn::Normal,
+        }
+    }
+
+    /// The hash of a row (its number counts from 0 over all files), for one of several decisions.
+    fn hash(self, row: u64, decision: u64) -> u64 {
+        let key = hash(self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15)).wrapping_add(decision);
+        hash(hash(key) ^ hash(row.wrapping_add(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    fn of(self, row: u64, anomaly: Option<bool>) -> Role {
+        let share = |decision| self.hash(row, decision) as f64 / u64::MAX as f64;
+        let is_anomaly = anomaly == Some(true);
+        if share(1) < self.test {
+            Role::Test
+        } else if self.normal_only && is_anomaly {
+            Role::Nothing
+        } else if share(2) < self.holdout {
+            if is_anomaly { Role::Nothing } else { Role::Holdout }
+        } else if share(3) < self.validation {
+            Role::Validation
+        } else {
+            Role::Fit
+        }
+    }
+}
+
+/// How far an epoch has come.
+#[derive(Clone, Copy, Debug)]
+pub struct RowProgress {
+    /// Epoch, from 1; 0 while statistics are taken.
+    pub epoch: usize,
+    /// Rows trained on in this epoch.
+    pub rows: u64,
+    /// Rows of an epoch; 0 while it is not known.
+    pub of: u64,
+}
+
+/// What a training run on a stream leaves for everything after the fit.
+pub struct Streamed {
+    /// The samples as one table: fitted, validation, calibration and test rows.
+    pub dataset: Dataset,
+    /// Number over all files of each row of the table, from 1.
+    pub row_numbers: Vec<u64>,
+    /// Rows of the files, those left out included.
+    pub rows: u64,
+    /// Rows left out because of a missing cell.
+    pub dropped: u64,
+    /// Rows that are fitted in each epoch.
+    pub fitted: u64,
+    scaler: Scaler,
+    split: Rows,
+    roles: Roles,
+    index: Index,
+    sources: Vec<Source>,
+    warnings: Vec<String>,
+}
+
+/// A thread's share of the statistics.
+struct Part {
+    moments: Moments,
+    roles: Vec<Role>,
+}
+
+impl Streamed {
+    /// Takes the statistics of the files.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    pub fn open(
+        paths: &[PathBuf],
+        read: &ReadOptions,
+        options: &Options,
+        on_rows: &mut (dyn FnMut(RowProgress) + Send),
+    ) -> Result<Self, TrainError> {
+        let mut sources = vec![Source::open(&paths[0], read)?];
+        let names = sources[0].feature_names.clone();
+        let has_labels = sources[0].has_labels;
+        let others = ReadOptions { features: Features::Named(names.clone()), ..read.clone() };
+        for path in &paths[1..] {
+            sources.push(Source::open(path, &others)?);
+        }
+        if names.len() > usize::from(u16::MAX) {
+            return Err(TrainError::TooManyFeatures(names.len()));
+        }
+        if options.train_on == TrainOn::Normal && !has_labels {
+            return Err(TrainError::NoLabels);
+        }
+        let (roles, width) = (Roles::new(options, has_labels), names.len());
+        let capacity = (SAMPLE_BYTES / size_of::<f32>() / width).clamp(1000, SAMPLE_ROWS);
+        let mut moments = Moments::new(width);
+        let mut samples =
+            [Role::Fit, Role::Validation, Role::Holdout, Role::Test].map(|role| (role, Sample::new(capacity, width)));
+        let mut fitted = 0_u64;
+        let mut seen = 0_u64;
+        let index = index(
+            &mut sources,
+            options.threads,
+            || Part { moments: Moments::new(width), roles: vec![] },
+            |part, before, block| {
+                part.moments = Moments::new(width);
+                part.roles.clear();
+                for (row, cells) in block.cells.chunks_exact(width).enumerate() {
+                    let role = roles.of(before + block.row_number(row) - 1, block.labels.get(row).copied());
+                    if role == Role::Fit {
+                        part.moments.push(cells);
+                    }
+                    part.roles.push(role);
+                }
+            },
+            |part, before, block| {
+                moments.merge(&part.moments);
+                for (row, (cells, role)) in block.cells.chunks_exact(width).zip(&part.roles).enumerate() {
+                    fitted += u64::from(*role == Role::Fit);
+                    let number = before + block.row_number(row) - 1;
+                    let label = block.labels.get(row).copied().unwrap_or_default();
+                    if let Some((_, sample)) = samples.iter_mut().find(|(of, _)| of == role) {
+                        sample.offer(roles.hash(number, 4), number, label, cells);
+                    }
+                }
+                seen += block.len() as u64;
+                on_rows(RowProgress { epoch: 0, rows: seen, of: 0 });
+                Ok::<_, TrainError>(())
+            },
+        )?;
+        let (dataset, row_numbers, split) = gather(names, has_labels, samples);
+        if split.fit.len() < 2 {
+            let why = "the rest is for test, calibration and validation".to_owned();
+            return Err(TrainError::TooFewRows { rows: index.rows as usize, left: split.fit.len(), why });
+        }
+        let scaler = moments
+            .finish()
+            .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
+        let mut warnings = Vec::new();
+        rows::warn_about_columns(&dataset, &scaler, &mut warnings);
+        if let (None, Some(name)) = (&dataset.labels, table::suspected_label(&dataset.names, &dataset.features)) {
+            warnings.push(format!(
+                "column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
+            ));
+        }
+        let (rows, dropped) = (index.rows, index.dropped);
+        Ok(Self { dataset, row_numbers, rows, dropped, fitted, scaler, split, roles, index, sources, warnings })
+    }
+
+    /// Fits the network, reading the files once for each epoch.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    pub fn fit<'d>(
+        self,
+        dataset: &'d Dataset,
+        missing: Missing,
+        options: &Options,
+        on_rows: &mut (dyn FnMut(RowProgress) + Send),
+        on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    ) -> Result<Fitted<'d>, TrainError> {
+        let Self { scaler, split, roles, index, sources, warnings, fitted, .. } = self;
+        let scaled = |indices: &[usize]| scaler.transform(dataset.features.select(Axis(0), indices).view());
+        let (sample, validation) = (scaled(&split.fit), options.patience.map(|_| scaled(&split.validation)));
+        let start = Instant::now();
+        let mut windows = StreamWindows {
+            files: Shuffled::new(sources, &index),
+            rows_before: index.rows_before,
+            roles,
+            scaler: &scaler,
+            sample: sample.view(),
+            threads: options.threads,
+            seed: options.seed,
+            rows: fitted,
+            on_rows,
+        };
+        let validation = validation.as_ref().map(|rows| rows.view());
+        let fit = fit::fit_windows(&mut windows, validation, &fit_options(dataset, options), on_epoch)?;
+        let fit_seconds = start.elapsed().as_secs_f64();
+        let (mu, _) = fit.vae.encode(sample.view());
+        let n_fitted = fitted as usize;
+        Ok(Fitted { dataset, missing, rows: split, n_fitted, scaler, fit, mu, fit_seconds, warnings })
+    }
+}
+
+/// The samples as one table, and their places in it.
+fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) -> (Dataset, Vec<u64>, Rows) {
+    let (mut cells, mut labels, mut numbers) = (vec![], vec![], vec![]);
+    let mut split = Rows { fit: vec![], validation: vec![], holdout: vec![], test: vec![] };
+    for (role, sample) in samples {
+        let places = match role {
+            Role::Fit => &mut split.fit,
+            Role::Validation => &mut split.validation,
+            Role::Holdout => &mut split.holdout,
+            _ => &mut split.test,
+        };
+        for (number, label, row) in sample.finish() {
+            places.push(numbers.len());
+            numbers.push(number + 1);
+            labels.push(label);
+            cells.extend(row);
+        }
+    }
+    let features = Array2::from_shape_vec((numbers.len(), names.len()), cells).expect("whole rows");
+    (Dataset { names, features, labels: has_labels.then_some(labels) }, numbers, split)
+}
+
+/// Windows of files that are read again for each epoch.
+struct StreamWindows<'a> {
+    files: Shuffled,
+    rows_before: Vec<u64>,
+    roles: Roles,
+    scaler: &'a Scaler,
+    sample: ArrayView2<'a, f32>,
+    threads: usize,
+    seed: u64,
+    rows: u64,
+    on_rows: &'a mut (dyn FnMut(RowProgress) + Send),
+}
+
+impl Windows for StreamWindows<'_> {
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        each: &mut dyn FnMut(ArrayView2<'_, f32>) -> Result<(), FitError>,
+    ) -> Result<(), FitError> {
+        let width = self.scaler.mean.len();
+        let window = (WINDOW / size_of::<f32>() / width).max(1) * width;
+        let source = self.files.pass(&mut stream(self.seed, Purpose::Order, epoch));
+        let (scaler, roles, rows_before) = (self.scaler, self.roles, &self.rows_before);
+        // One window waits while another is trained on.
+        let (full, windows) = mpsc::sync_channel::<Vec<f32>>(0);
+        std::thread::scope(|scope| {
+            let threads = self.threads;
+            let reader = scope.spawn(move || {
+                let mut filling = Vec::with_capacity(window);
+                let work = |kept: &mut Vec<f32>, block: &Block| {
+                    kept.clear();
+                    for (row, cells) in block.cells.chunks_exact(width).enumerate() {
+                        let number = rows_before[block.file] + block.row_number(row) - 1;
+                        if roles.of(number, block.labels.get(row).copied()) == Role::Fit {
+                            kept.extend_from_slice(cells);
+                        }
+                    }
+                    scaler.transform_in_place(kept);
+                };
+                let deliver = |kept: &mut Vec<f32>, _: &Block| {
+                    let mut kept = &kept[..];
+                    while !kept.is_empty() {
+                        let (now, later) = kept.split_at(kept.len().min(window - filling.len()));
+                        filling.extend_from_slice(now);
+                        kept = later;
+                        if filling.len() == window {
+                            let filled = std::mem::replace(&mut filling, Vec::with_capacity(window));
+                            full.send(filled).map_err(|_| Stopped::NotWanted)?;
+                        }
+                    }
+                    Ok(())
+                };
+                match for_each_block(source, threads, Vec::new, work, deliver) {
+                    Ok(_) if filling.is_empty() => Ok(()),
+                    // Nobody to send to: the fit has failed and says so itself.
+                    Ok(_) => full.send(filling).or(Ok(())),
+                    Err(Stopped::NotWanted) => Ok(()),
+                    Err(Stopped::Data(error)) => Err(FitError::Source(error.to_string())),
+                }
+            });
+            let mut rows = 0;
+            let result = windows.iter().try_for_each(|window| {
+                let view = ArrayView2::from_shape((window.len() / width, width), &window).expect("whole rows");
+                each(view)?;
+                rows += view.nrows() as u64;
+                (self.on_rows)(RowProgress { epoch: epoch + 1, rows, of: self.rows });
+                Ok(())
+            });
+            // Lets the reader go when the fit has failed.
+            drop(windows);
+            let read = reader.join().expect("reading does not panic");
+            result.and(read)
+        })
+    }
+
+    fn rows(&self) -> usize {
+        usize::try_from(self.rows).unwrap_or(usize::MAX)
+    }
+
+    fn sample(&self) -> ArrayView2<'_, f32> {
+        self.sample
+    }
+}
+
+/// Why reading ended early.
+enum Stopped {
+    Data(DataError),
+    NotWanted,
+}
+
+impl From<DataError> for Stopped {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
