@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod beta;
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod export;

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let handler = ctrlc::set_handler(|| {
         output::remove_unfinished();
-        eprintln!("interrupted; nothing was written");
+        eprintln!("interrupted; no results were written");
         std::process::exit(130);
     });
     if let Err(error) = handler {

@@ -66,6 +66,11 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Makes a rename survive a power cut: without it the folder on disk may still hold the old name.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
 /// One file, written beside its place.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -107,25 +112,35 @@ impl OutputFile {
         Ok(Self { file, path: path.to_owned(), unfinished })
     }
 
+    /// Writes all of the file's content.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.file.as_file_mut().write_all(bytes).map_err(failed(&self.path))
+    }
+
     /// Puts the finished file in its place.
     ///
     /// # Errors
     /// [`OutputError::Write`]; what was there before is then still there.
     pub fn finish(mut self) -> Result<(), OutputError> {
-        self.file.flush().and_then(|()| self.file.as_file().sync_all()).map_err(failed(&self.path))?;
+        self.file.as_file_mut().flush().and_then(|()| self.file.as_file().sync_all()).map_err(failed(&self.path))?;
         self.file.persist(&self.path).map_err(|error| failed(&self.path)(error.error))?;
         drop(self.unfinished);
-        Ok(())
+        sync_folder(parent(&self.path)).map_err(failed(&self.path))
     }
 }
 
+/// An error names the file that is being made, not the unfinished one beside it.
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.as_file_mut().write(bytes);
+        written.map_err(|error| io::Error::new(error.kind(), failed(&self.path)(error)))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_file_mut().flush()
     }
 }
 
@@ -151,8 +166,11 @@ impl OutputDir {
         }
         let parent = parent(path);
         fs::create_dir_all(parent).map_err(failed(path))?;
-        let partial = tempfile::Builder::new().prefix(".edgevae-").suffix(".partial").tempdir_in(parent);
-        let partial = partial.map_err(failed(path))?;
+        let mut builder = tempfile::Builder::new();
+        // A temporary folder is for its owner only; results are as readable as any other file of the user.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        let partial = builder.prefix(".edgevae-").suffix(".partial").tempdir_in(parent).map_err(failed(path))?;
         let unfinished = Unfinished::new(partial.path());
         Ok(Self { partial, path: path.to_owned(), unfinished })
     }
@@ -170,20 +188,26 @@ impl OutputDir {
         written.map_err(failed(&self.path.join(name)))
     }
 
-    /// Puts the finished folder in its place; with `force`, each file replaces the one of the same name.
+    /// Puts the finished folder in its place, at once; into a folder that exists, each file replaces the one of the same
+    /// name.
     ///
     /// # Errors
     /// [`OutputError::Write`].
-    pub fn finish(self) -> Result<(), OutputError> {
-        // A folder made by mkdtemp is for its owner only; results are as readable as any other file of the user.
-        fs::create_dir_all(&self.path).map_err(failed(&self.path))?;
-        for entry in fs::read_dir(self.partial.path()).map_err(failed(&self.path))? {
-            let entry = entry.map_err(failed(&self.path))?;
-            let place = self.path.join(entry.file_name());
-            fs::rename(entry.path(), &place).map_err(failed(&place))?;
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        if self.path.exists() {
+            for entry in fs::read_dir(self.partial.path()).map_err(failed(&self.path))? {
+                let entry = entry.map_err(failed(&self.path))?;
+                let place = self.path.join(entry.file_name());
+                fs::rename(entry.path(), &place).map_err(failed(&place))?;
+            }
+            sync_folder(&self.path).map_err(failed(&self.path))?;
+        } else {
+            fs::rename(self.partial.path(), &self.path).map_err(failed(&self.path))?;
+            // It is gone from the place where the guard would remove it.
+            self.partial.disable_cleanup(true);
         }
         drop(self.unfinished);
-        Ok(())
+        sync_folder(parent(&self.path)).map_err(failed(&self.path))
     }
 }
 

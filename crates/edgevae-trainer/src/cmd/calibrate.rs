@@ -1,6 +1,5 @@
 //! `edgevae calibrate`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -60,7 +59,7 @@ impl Cmd {
         };
         let recalibrated = export::recalibrated(&file.model()?, &calibration, set);
         recalibrated.model()?;
-        out.write_all(recalibrated.bytes())?;
+        out.put(recalibrated.bytes())?;
         out.finish()?;
         if !self.quiet {
             eprintln!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));

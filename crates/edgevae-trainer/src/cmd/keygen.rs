@@ -1,6 +1,5 @@
 //! `edgevae keygen`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,8 +24,8 @@ impl Cmd {
         let mut secret = OutputFile::create_secret(&self.out)?;
         let mut public = OutputFile::create(&public_path)?;
         let key = SecretKey::generate()?;
-        secret.write_all(key.to_pem().as_bytes())?;
-        public.write_all(key.public().to_pem().as_bytes())?;
+        secret.put(key.to_pem().as_bytes())?;
+        public.put(key.public().to_pem().as_bytes())?;
         secret.finish()?;
         public.finish()?;
         eprintln!("{}: secret; who has it can sign models for your devices", self.out.display());

@@ -1,6 +1,5 @@
 //! `edgevae sign`
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -27,7 +26,7 @@ impl Cmd {
         let key = SecretKey::read(&self.key)?;
         warn_if_others_can_read(&self.key);
         let mut out = OutputFile::create(&self.out)?;
-        out.write_all(&key.sign(file.bytes()))?;
+        out.put(&key.sign(file.bytes()))?;
         out.finish()?;
         eprintln!("{}: signed; public key {}", self.out.display(), key.public().to_hex());
         Ok(())

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use edgevae_trainer::checkpoint::{self, RunCheckpoint};
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::data::table::{self, Loaded};
-use edgevae_trainer::fit::EpochRecord;
+use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
 use edgevae_trainer::memory;
 use edgevae_trainer::options::Options;
 use edgevae_trainer::output::OutputDir;
@@ -37,6 +38,12 @@ pub struct Cmd {
     /// Write into a folder that exists
     #[arg(long)]
     force: bool,
+    /// Save the state of the fit beside the results every N epochs, as DIR.checkpoint; gone when the run is complete
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_every: Option<u32>,
+    /// Go on with an interrupted run; its options come from the checkpoint
+    #[arg(long, value_name = "DIR.checkpoint", conflicts_with_all = ["config_file", "checkpoint_every"])]
+    resume: Option<PathBuf>,
     /// Nothing on the terminal but warnings and errors
     #[arg(long)]
     quiet: bool,
@@ -44,16 +51,19 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
-        let given = match &self.config_file {
-            Some(path) => self.config.or(Config::read(path)?),
-            None => self.config,
+        let resumed = self.resume.as_deref().map(|path| resumed(path, &self.config)).transpose()?;
+        let given = match (&self.config_file, &resumed) {
+            (Some(path), _) => self.config.or(Config::read(path)?),
+            (None, Some(checkpoint)) => self.config.or(checkpoint.config.clone()),
+            (None, None) => self.config,
         };
-        let config = given.resolved();
+        let mut config = given.resolved();
         let options = config.options();
         options.validate()?;
-        let dir = match &self.out {
-            Some(dir) => dir.clone(),
-            None => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
+        let dir = match (&self.out, &resumed) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(checkpoint)) => checkpoint.out.clone(),
+            (None, None) => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
         };
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
@@ -64,6 +74,8 @@ impl Cmd {
         };
         let (dataset, source, streamed) = match files(&config)? {
             Some(paths) if wants_stream(&config, &paths) => {
+                // A run that goes on from a checkpoint takes the rows as this one did, whatever memory is free then.
+                config.stream = Some(true);
                 let (dataset, source, streamed) = open_stream(&config, paths, &options, &progress)?;
                 (dataset, source, Some(streamed))
             }
@@ -75,13 +87,31 @@ impl Cmd {
         if !self.quiet {
             eprintln!("{}", source.sentence(&dataset));
         }
+
+        let (from, every) = match resumed {
+            Some(RunCheckpoint { fit, every, .. }) => (Some(fit), every),
+            None => (None, self.checkpoint_every.map_or(0, |every| every as usize)),
+        };
+        let checkpoint = checkpoint::path_for(&dir);
+        if every > 0 && !self.quiet {
+            let next = "an interrupted run goes on with `edgevae train --resume";
+            eprintln!("checkpoint every {every} epochs: {path}; {next} {path}`", path = checkpoint.display());
+        }
+        let mut save = |fit: &Checkpoint| {
+            let run = RunCheckpoint { config: config.clone(), out: dir.clone(), every, fit: fit.clone() };
+            run.write(&checkpoint).map_err(|error| {
+                let kept = if checkpoint.exists() { "the checkpoint before it is kept" } else { "there is none yet" };
+                format!("{error}; {kept}, the run stops after epoch {}", fit.epochs())
+            })
+        };
+        let checkpoints = Checkpoints { from, every, save: &mut save };
         let start = Instant::now();
         let fitted = match streamed {
             Some(streamed) => {
                 let on_rows = &mut |rows| progress.rows(rows, start);
-                streamed.fit(&dataset, source.missing(), &options, on_rows, on_epoch)
+                streamed.fit(checkpoints, &dataset, source.missing(), &options, on_rows, on_epoch)
             }
-            None => Fitted::new(&dataset, source.missing(), &options, on_epoch),
+            None => Fitted::new_from(checkpoints, &dataset, source.missing(), &options, on_epoch),
         };
         progress.finish();
         let fitted = fitted.with_context(|| source.name())?;
@@ -105,6 +135,13 @@ impl Cmd {
         output.write("config.toml", toml::to_string(&config).context("config.toml")?.as_bytes())?;
         output.write("report.html", run.report()?.as_bytes())?;
         output.finish()?;
+        for done in [Some(&checkpoint).filter(|_| every > 0), self.resume.as_ref()].into_iter().flatten() {
+            if let Err(error) = std::fs::remove_file(done)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                eprintln!("warning: the run is complete and its checkpoint could not be removed: {error}");
+            }
+        }
 
         for warning in &trained.warnings {
             eprintln!("warning: {warning}");
@@ -149,6 +186,17 @@ fn wants_stream(config: &Config, paths: &[PathBuf]) -> bool {
         let bytes: u64 = paths.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
         memory::available().is_some_and(|available| bytes > available / 2)
     })
+}
+
+/// Reads a checkpoint; the command line may add to its options only what does not change the result.
+fn resumed(path: &Path, given: &Config) -> anyhow::Result<RunCheckpoint> {
+    let others = Config { threads: None, ..given.clone() };
+    anyhow::ensure!(
+        others == Config::default(),
+        "--resume takes the run's options from {}; beside it go --threads, --out, --force and --quiet",
+        path.display()
+    );
+    Ok(RunCheckpoint::read(path)?)
 }
 
 /// The rows to train on and where they come from.

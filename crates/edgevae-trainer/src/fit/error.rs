@@ -52,6 +52,14 @@ pub enum FitError {
     /// Rows could be read when their statistics were taken and cannot any more.
     #[error("{0}; did the file change while it was trained on?")]
     Source(String),
+    /// The checkpoint belongs to a fit of other rows or options.
+    #[error(
+        "the checkpoint is of a run with other rows or options: the data changed since; restore them or start the run anew"
+    )]
+    OtherRun,
+    /// A checkpoint could not be saved; the one before it still is.
+    #[error("{0}")]
+    Checkpoint(String),
     /// The worker threads could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {

@@ -1,6 +1,7 @@
 //! The training loop: shuffled batches, annealed beta, Adam, early stopping, reproducible from one seed.
 
 mod adam;
+mod checkpoint;
 pub(crate) mod epoch;
 mod error;
 pub(crate) mod graph;
@@ -10,12 +11,14 @@ pub(crate) mod step;
 pub(crate) mod windows;
 
 use ndarray::{ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::beta::BetaSchedule;
 use crate::likelihood::negative_log_likelihood;
 use crate::vae::{Shape, Vae};
+pub use checkpoint::{Checkpoint, Checkpoints};
 use epoch::{Averages, epoch};
 pub use error::FitError;
 use state::TrainingState;
@@ -54,7 +57,7 @@ pub struct FitOptions {
 }
 
 /// The averages of one epoch, over its rows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Counts from 1.
     pub epoch: usize,
@@ -164,15 +167,20 @@ pub fn fit(
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
     let train = train.as_standard_layout();
-    fit_windows(&mut InMemory(train.view()), validation, options, on_epoch)
+    let checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
+    fit_from(checkpoints, &mut InMemory(train.view()), validation, options, on_epoch)
 }
 
-/// [`fit`] of rows that come window by window: the same objective and the same steps, on rows that are shuffled within
-/// their window; one window of all rows gives the same bits.
+/// [`fit`] from a checkpoint, with checkpoints on the way, of rows that come window by window.
+///
+/// The same objective and the same steps, on rows that are shuffled within their window; one window of all rows gives the
+/// bits of [`fit`], and so does a fit that goes on from a checkpoint.
 ///
 /// # Errors
-/// As [`fit`], and [`FitError::Source`].
-pub fn fit_windows(
+/// As [`fit`]; [`FitError::Source`]; [`FitError::OtherRun`] for a checkpoint of other rows or options;
+/// [`FitError::Checkpoint`] when one cannot be saved.
+pub fn fit_from(
+    checkpoints: Checkpoints<'_>,
     windows: &mut dyn Windows,
     validation: Option<ArrayView2<f32>>,
     options: &FitOptions,
@@ -187,8 +195,11 @@ pub fn fit_windows(
     let batch = options.batch_size.min(windows.rows());
     let mut step = Step::new(&options.shape, batch, threads, Level::best());
 
-    let mut state = TrainingState::new(&options.shape, options.seed);
-    let mut history = Vec::with_capacity(options.epochs);
+    let run = checkpoint::fingerprint(windows, validation, options);
+    let (mut state, mut history) = match checkpoints.from {
+        Some(checkpoint) => checkpoint.of_run(run)?,
+        None => (TrainingState::new(&options.shape, options.seed), Vec::with_capacity(options.epochs)),
+    };
     let mut stopped = None;
     while state.epochs < options.epochs && stopped.is_none() {
         let start = Instant::now();
@@ -217,6 +228,9 @@ pub fn fit_windows(
             stopped = Some(Stopped::Interrupted);
         }
         history.push(record);
+        if stopped.is_none() && state.epochs.checked_rem(checkpoints.every) == Some(0) {
+            (checkpoints.save)(&Checkpoint::new(run, &state, &history)).map_err(FitError::Checkpoint)?;
+        }
     }
 
     let (parameters, best_epoch) = match state.best {

@@ -373,3 +373,59 @@ fn a_learned_variance_finds_the_noise_of_each_feature() {
         assert_eq!(fit.vae.feature_logvar().is_some(), likelihood == Likelihood::GaussianPerFeature);
     }
 }
+
+/// Fits from a checkpoint and returns the fit and the checkpoints that it saved.
+fn run_from(
+    from: Option<Checkpoint>,
+    train: &Array2<f32>,
+    validation: Option<&Array2<f32>>,
+    options: &FitOptions,
+) -> Result<(Fit, Vec<Checkpoint>), FitError> {
+    let mut saved = Vec::new();
+    let mut save = |checkpoint: &Checkpoint| {
+        saved.push(checkpoint.clone());
+        Ok(())
+    };
+    let checkpoints = Checkpoints { from, every: 1, save: &mut save };
+    let validation = validation.map(|rows| rows.view());
+    let fit =
+        fit_from(checkpoints, &mut InMemory(train.view()), validation, options, &mut |_| ControlFlow::Continue(()))?;
+    Ok((fit, saved))
+}
+
+#[test]
+fn a_fit_that_goes_on_from_any_checkpoint_gives_the_bits_of_the_uninterrupted_one() {
+    let (train, validation) = (mixture(200, 4, 3), mixture(50, 4, 4));
+    for patience in [None, Some(3)] {
+        let options = FitOptions { patience, epochs: 9, learning_rate: 0.02, ..options(4) };
+        let validation = patience.map(|_| &validation);
+        let (whole, saved) = run_from(None, &train, validation, &options).unwrap();
+        assert!(saved.len() >= 4);
+        for checkpoint in saved {
+            let bytes = postcard::to_stdvec(&checkpoint).unwrap();
+            let read: Checkpoint = postcard::from_bytes(&bytes).unwrap();
+            let threads = 2;
+            let (fit, _) =
+                run_from(Some(read), &train, validation, &FitOptions { threads, ..options.clone() }).unwrap();
+            assert_eq!(weights(&fit), weights(&whole), "from epoch {}", checkpoint.epochs());
+            let records =
+                |fit: &Fit| fit.history.iter().map(|r| EpochRecord { seconds: 0.0, ..r.clone() }).collect::<Vec<_>>();
+            assert_eq!(records(&fit), records(&whole));
+            assert_eq!((fit.best_epoch, fit.stopped), (whole.best_epoch, whole.stopped));
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_other_rows_or_options_is_refused() {
+    let train = mixture(60, 4, 3);
+    let (_, saved) = run_from(None, &train, None, &options(4)).unwrap();
+    let refused = |train: &Array2<f32>, options: &FitOptions| {
+        assert_eq!(run_from(Some(saved[0].clone()), train, None, options).unwrap_err(), FitError::OtherRun);
+    };
+    refused(&mixture(60, 4, 5), &options(4));
+    refused(&mixture(61, 4, 3), &options(4));
+    refused(&train, &FitOptions { seed: 1, ..options(4) });
+    refused(&train, &FitOptions { epochs: 4, ..options(4) });
+    refused(&train, &FitOptions { learning_rate: 2e-3, ..options(4) });
+}

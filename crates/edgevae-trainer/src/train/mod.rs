@@ -15,7 +15,8 @@ use ndarray::{Array2, Axis};
 use crate::data::Dataset;
 use crate::data::error::DataError;
 use crate::export::Export;
-use crate::fit::{self, EpochRecord, Fit, FitError, FitOptions};
+use crate::fit::windows::InMemory;
+use crate::fit::{self, Checkpoints, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
@@ -177,6 +178,20 @@ fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
     }
 }
 
+/// [`train`], from a checkpoint and with checkpoints on the way; see [`fit::fit_from`].
+///
+/// # Errors
+/// As [`train`], and those of the checkpoints.
+pub fn train_from(
+    checkpoints: Checkpoints<'_>,
+    dataset: &Dataset,
+    missing: Missing,
+    options: &Options,
+    on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    Fitted::new_from(checkpoints, dataset, missing, options, on_epoch)?.finish(options)
+}
+
 /// A fitted network and the rows of its data set by their use; any score can be made of it without another fit.
 pub struct Fitted<'d> {
     dataset: &'d Dataset,
@@ -202,6 +217,21 @@ impl<'d> Fitted<'d> {
         options: &Options,
         on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
     ) -> Result<Self, TrainError> {
+        let checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
+        Self::new_from(checkpoints, dataset, missing, options, on_epoch)
+    }
+
+    /// [`Fitted::new`], from a checkpoint and with checkpoints on the way.
+    ///
+    /// # Errors
+    /// As [`Fitted::new`], and those of the checkpoints.
+    pub fn new_from(
+        checkpoints: Checkpoints<'_>,
+        dataset: &'d Dataset,
+        missing: Missing,
+        options: &Options,
+        on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    ) -> Result<Self, TrainError> {
         if dataset.names.len() > usize::from(u16::MAX) {
             return Err(TrainError::TooManyFeatures(dataset.names.len()));
         }
@@ -216,12 +246,9 @@ impl<'d> Fitted<'d> {
         let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
         let start = Instant::now();
         let scaled = scaler.transform(fit_raw.view());
-        let fit = fit::fit(
-            scaled.view(),
-            validation.as_ref().map(|rows| rows.view()),
-            &fit_options(dataset, options),
-            on_epoch,
-        )?;
+        let validation = validation.as_ref().map(|rows| rows.view());
+        let mut windows = InMemory(scaled.view());
+        let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let (mu, _) = fit.vae.encode(scaled.view());
         let n_fitted = rows.fit.len();

@@ -24,7 +24,7 @@ use crate::data::shuffled::{Index, Shuffled, index};
 use crate::data::source::Source;
 use crate::data::{Dataset, table};
 use crate::fit::random::{Purpose, stream};
-use crate::fit::{self, EpochRecord, FitError, Windows};
+use crate::fit::{self, Checkpoints, EpochRecord, FitError, Windows};
 use crate::options::{CalibrateOn, Options, TrainOn};
 use crate::scaler::{Moments, Scaler, ScalerError};
 
@@ -223,6 +223,7 @@ impl Streamed {
     /// [`TrainError`].
     pub fn fit<'d>(
         self,
+        checkpoints: Checkpoints<'_>,
         dataset: &'d Dataset,
         missing: Missing,
         options: &Options,
@@ -245,7 +246,7 @@ impl Streamed {
             on_rows,
         };
         let validation = validation.as_ref().map(|rows| rows.view());
-        let fit = fit::fit_windows(&mut windows, validation, &fit_options(dataset, options), on_epoch)?;
+        let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let (mu, _) = fit.vae.encode(sample.view());
         let n_fitted = fitted as usize;
