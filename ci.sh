@@ -30,7 +30,56 @@ test() { # unit tests, doc tests, whole-path tests through the binary
   cargo test --workspace --locked
 }
 
-ALL="fmt clippy doc features test"
+no_panic() { # the core links as a program without a panic handler
+  tests/no_panic/check.sh
+}
+
+msrv() { # everything builds with the compiler that Cargo.toml promises
+  local version toolchain
+  version=$(sed -nE 's/^rust-version = "(.*)"/\1/p' Cargo.toml)
+  toolchain=$(rustup toolchain list | grep -oE "^$version(\.[0-9]+)?-[^ ]+" | head -n 1) || true
+  [ -n "$toolchain" ] || { skipped "Rust $version" "rustup toolchain install $version"; return; }
+  cargo "+$toolchain" check --workspace --all-targets --locked
+}
+
+deny() { # licences, sources and duplicates of every dependency; known vulnerabilities where the database is reached
+  cargo deny --version > /dev/null 2>&1 || { skipped cargo-deny "cargo install cargo-deny --locked"; return; }
+  cargo deny --locked check licenses bans sources
+  local log
+  log=$(mktemp)
+  if ! cargo deny --locked check advisories > "$log" 2>&1; then
+    if grep -q "failed to fetch advisory database" "$log"; then
+      skipped "the advisory database" "it is fetched from github.com/RustSec/advisory-db"
+    else
+      cat "$log" >&2
+      return 1
+    fi
+  fi
+}
+
+fuzz() { # a short run of every fuzz target; FUZZ_RUNS for a longer one
+  cargo fuzz --version > /dev/null 2>&1 || { skipped cargo-fuzz "cargo install cargo-fuzz --locked"; return; }
+  fuzz/seed.sh
+  local target
+  for target in loader scorer slots csv config; do
+    cargo fuzz run --sanitizer none --features trainer "$target" -- -runs="${FUZZ_RUNS:-20000}" -max_len=2048 -timeout=10 -rss_limit_mb=512
+  done
+}
+
+miri() { # the core's tests in an interpreter that finds undefined behaviour
+  cargo +nightly miri --version > /dev/null 2>&1 || { skipped Miri "rustup +nightly component add miri rust-src"; return; }
+  cargo +nightly miri test -p edgevae-core --lib --test format --test score --test faults --locked
+}
+
+kani() { # proofs for the arithmetic that sizes and slices buffers
+  cargo kani --version > /dev/null 2>&1 || { skipped Kani "cargo install kani-verifier --locked && cargo kani setup"; return; }
+  cargo kani -p edgevae-core
+}
+
+# Says that a check has not been made, so that nobody takes its silence for success.
+skipped() { echo "NOT RUN: $1 is not here ($2)" >&2; }
+
+ALL="fmt clippy doc features test no_panic msrv deny fuzz miri kani"
 
 names() { sed -nE 's/^([a-z_]+)\(\) \{ # (.*)/\1\t\2/p' "$0" | expand -t 12; }
 

@@ -183,6 +183,7 @@ impl core::fmt::Display for EncodeError {
 impl core::error::Error for EncodeError {}
 
 /// Bytes that [`encode`] needs at most.
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory together, and 256")]
 pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
     // Fixed fields take under 200 bytes even when every varint is at its longest.
     256 + header.tool.len() + header.names.len() + 4 * tensors
@@ -192,9 +193,10 @@ pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
 ///
 /// # Errors
 /// [`EncodeError::BufferFull`]; [`max_encoded_len`] bytes are always enough.
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
 pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<usize, EncodeError> {
     const FULL: EncodeError = EncodeError::BufferFull;
-    let (prefix, rest) = out.split_at_mut_checked(HEADER_AT).ok_or(FULL)?;
+    let (prefix, rest) = out.split_first_chunk_mut::<HEADER_AT>().ok_or(FULL)?;
     let header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
     let rest = rest.get_mut(header_len..).ok_or(FULL)?;
 
@@ -210,17 +212,16 @@ pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<us
         at += bytes.len();
         Ok(())
     };
-    put(&[pad as u8])?;
-    put(&[0; TENSOR_ALIGN][..pad])?;
+    put(&[u8::try_from(pad).map_err(|_| FULL)?])?;
+    put([0; TENSOR_ALIGN].get(..pad).ok_or(FULL)?)?;
     put(tensor_len)?;
     for value in tensors {
         put(&value.to_le_bytes())?;
     }
     let body = HEADER_AT + header_len + at;
     let length = u32::try_from(body + CRC_LEN).map_err(|_| FULL)?;
-    prefix[..LENGTH_AT - 1].copy_from_slice(&MAGIC);
-    prefix[LENGTH_AT - 1] = VERSION;
-    prefix[LENGTH_AT..].copy_from_slice(&length.to_le_bytes());
+    let ([m0, m1, m2, m3], [l0, l1, l2, l3]) = (MAGIC, length.to_le_bytes());
+    *prefix = [m0, m1, m2, m3, VERSION, l0, l1, l2, l3];
 
     let (body, rest) = out.split_at_mut_checked(body).ok_or(FULL)?;
     rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&CRC.checksum(body).to_le_bytes());

@@ -13,6 +13,22 @@
 //! See [`Detector`].
 #![no_std]
 #![forbid(unsafe_code)]
+// What could panic, wrap or cut a number is written so that it cannot, or says why it does not.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 #[cfg(test)]
 extern crate std;
@@ -25,6 +41,8 @@ pub mod format;
 pub mod head;
 mod memory;
 mod model;
+#[cfg(kani)]
+mod proofs;
 mod scaler;
 mod score;
 pub mod signature;

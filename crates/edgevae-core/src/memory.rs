@@ -37,6 +37,7 @@ impl Memory<usize> {
     }
 
     /// Numbers of memory that a model needs.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 6 * 65,535")]
     pub fn len(model: &Model<'_>) -> usize {
         let Self { mu, logvar, x_logvar, sigma, x, sampled } = Self::lengths(model);
         mu + logvar + x_logvar + sigma + x + sampled
@@ -65,6 +66,7 @@ impl<'m> Memory<&'m mut [f32]> {
 }
 
 /// What a scored sample has left in a detector's memory.
+#[expect(clippy::arithmetic_side_effects, reason = "at most 2 * 65,535")]
 pub(crate) fn representation<'r>(model: &Model<'r>, residual: &'r [f32], block: &'r [f32]) -> Representation<'r> {
     let lengths = Memory::lengths(model);
     let mut rest = block;

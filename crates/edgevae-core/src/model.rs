@@ -79,15 +79,16 @@ impl<'a> Model<'a> {
         if several && !cfg!(feature = "combination") {
             return Err(LoadError::NotCompiled { feature: "combination" });
         }
-        let mut sampling = 0;
+        let mut sampling = false;
         for (spec, (head, tail)) in heads.iter().zip(self.heads()) {
             let feature = spec.kind.name();
             let head = head.ok_or(LoadError::NotCompiled { feature })?;
             let needs = spec.kind.needs();
-            sampling += usize::from(needs.sampled);
+            let second_sampling = needs.sampled && sampling;
+            sampling |= needs.sampled;
             let has_encoder = self.header.encoder_logvar || !needs.logvar;
             let has_footing = tail.map_or(!several, |tail| several && tail.is_sound());
-            if !(has_encoder && has_footing && head.is_sound() && sampling <= 1) {
+            if !(has_encoder && has_footing && head.is_sound()) || second_sampling {
                 return Err(LoadError::Head { head: feature });
             }
         }
@@ -118,6 +119,7 @@ impl<'a> Model<'a> {
 
     /// Numbers of scratch memory that a [`SliceDetector`](crate::SliceDetector) needs: `IN + 2 * WIDTH` and
     /// [`Model::memory_len`].
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 9 * 65,535")]
     pub fn scratch_len(&self) -> usize {
         // At most 10 * 65,535: no overflow on a 32-bit target.
         self.inputs() + 2 * self.width() + self.memory_len()
@@ -135,17 +137,20 @@ impl<'a> Model<'a> {
     }
 
     /// Multiply-adds of one score, network and heads; scaling is not counted.
+    #[expect(clippy::arithmetic_side_effects, reason = "counts of numbers in memory")]
     pub fn multiply_adds(&self) -> usize {
         let heads: usize = self.head_costs().map(|cost| cost.multiply_adds).sum();
         self.network_multiply_adds() + heads
     }
 
     /// Multiply-adds of one pass of the network, log variances included.
+    #[expect(clippy::arithmetic_side_effects, reason = "counts of numbers in memory")]
     pub fn network_multiply_adds(&self) -> usize {
         let encoder: usize = self.encoder().map(|layer| layer.weight.len()).sum();
         encoder + self.encoder_logvar().map_or(0, |layer| layer.weight.len()) + self.decode_multiply_adds()
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "counts of numbers in memory")]
     fn decode_multiply_adds(&self) -> usize {
         let layers: usize = self.decoder().map(|layer| layer.weight.len()).sum();
         layers + self.decoder_logvar().map_or(0, |layer| layer.weight.len())
@@ -207,12 +212,14 @@ impl<'a> Model<'a> {
         if self.header.missing == Missing::Mean { self.feature_tensor(2) } else { &[] }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 2 * 65,535")]
     fn feature_tensor(&self, index: usize) -> &'a [f32] {
         let inputs = self.inputs();
         self.tensors.get(index * inputs..).and_then(|rest| rest.get(..inputs)).unwrap_or(&[])
     }
 
     /// The dense layers from the scaled input to its reconstruction.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 3 * 65,535")]
     pub fn layers(&self) -> Layers<'_> {
         let scaler = if self.header.missing == Missing::Mean { 3 } else { 2 } * self.inputs();
         Layers {
@@ -268,6 +275,7 @@ impl<'a> Model<'a> {
         self.header.heads.iter().fold(Needs::default(), |needs, head| needs.or(head.kind.needs()))
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of slices of the tensors")]
     fn tensors_after_layers(&self) -> &'a [f32] {
         let scaler = if self.header.missing == Missing::Mean { 3 } else { 2 } * self.inputs();
         let layers: usize = self.layers().map(|layer| layer.weight.len() + layer.bias.len()).sum();
@@ -326,6 +334,7 @@ impl<'a> Iterator for Layers<'a> {
     type Item = Dense<'a>;
 
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "65,535² is below 2^32")]
     fn next(&mut self) -> Option<Dense<'a>> {
         let layer = self.layers.next()?;
         let outputs = usize::from(layer.outputs);

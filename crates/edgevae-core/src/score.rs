@@ -1,5 +1,7 @@
 //! From a raw sample to its representation and score: the only forward pass of the project.
 
+use core::num::NonZeroUsize;
+
 use crate::dense::{Dense, Write};
 use crate::error::ScoreError;
 use crate::format::Missing;
@@ -201,8 +203,9 @@ fn average_over_draws(
     }
     copy(x, memory.x);
     memory.sampled.fill(0.0);
-    let draws = noise.len() / model.latent().max(1);
-    for eps in noise.chunks_exact(model.latent().max(1)) {
+    let latent = NonZeroUsize::new(model.latent()).unwrap_or(NonZeroUsize::MIN);
+    let draws = noise.len() / latent;
+    for eps in noise.chunks_exact(latent.get()) {
         let posterior = memory.mu.iter().zip(memory.sigma.iter());
         for ((z, eps), (mu, sigma)) in z.iter_mut().zip(eps).zip(posterior) {
             *z = mu + eps * sigma;

@@ -27,6 +27,10 @@ impl Head for Elbo {
         gaussian::nll_of(representation, feature)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "counts numbers of a model in memory, each at most a few hundred times"
+    )]
     fn multiply_adds(&self, sizes: Sizes) -> usize {
         2 * (sizes.inputs + sizes.latent)
     }

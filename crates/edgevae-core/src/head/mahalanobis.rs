@@ -54,6 +54,10 @@ impl Head for Mahalanobis<'_> {
         representation.squared_error(feature)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "counts numbers of a model in memory, each at most a few hundred times"
+    )]
     fn multiply_adds(&self, _: Sizes) -> usize {
         self.whitening.len() + self.mean.len()
     }

@@ -256,7 +256,7 @@ impl<'a> Iterator for Heads<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let spec = self.specs.next()?;
         let (parameters, rest) = self.tensors.split_at_checked(spec.kind.parameters(self.latent)?)?;
-        let (tail, rest) = rest.split_at_checked(spec.tensors(self.latent)? - parameters.len())?;
+        let (tail, rest) = rest.split_at_checked(spec.tensors(self.latent)?.checked_sub(parameters.len())?)?;
         self.tensors = rest;
         Some((AnyHead::new(spec.kind, self.latent, parameters), Tail::new(tail)))
     }

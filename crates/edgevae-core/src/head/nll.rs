@@ -23,6 +23,10 @@ impl Head for Nll {
         gaussian::nll_of(representation, feature)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "counts numbers of a model in memory, each at most a few hundred times"
+    )]
     fn multiply_adds(&self, sizes: Sizes) -> usize {
         2 * sizes.inputs
     }

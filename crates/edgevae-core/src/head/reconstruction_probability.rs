@@ -47,6 +47,10 @@ impl Head for ReconstructionProbability<'_> {
         representation.sampled.get(feature).copied().unwrap_or(0.0)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "counts numbers of a model in memory, each at most a few hundred times"
+    )]
     fn multiply_adds(&self, sizes: Sizes) -> usize {
         self.draws() * (sizes.decode + 2 * sizes.inputs + sizes.latent)
     }

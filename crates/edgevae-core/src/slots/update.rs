@@ -87,10 +87,10 @@ impl<'f, F: NorFlash> Update<'f, F> {
             assert!(F::READ_SIZE > 0 && F::WRITE_SIZE % F::READ_SIZE == 0, "a flash word is a whole number of reads");
         }
         let is_multiple = |at: u32| {
-            let erase = u32::try_from(F::ERASE_SIZE).ok().and_then(|size| at.checked_rem(size));
-            erase == Some(0) && at.is_multiple_of(TENSOR_ALIGN as u32)
+            let erase = at.checked_rem(number(F::ERASE_SIZE));
+            erase == Some(0) && at.is_multiple_of(number(TENSOR_ALIGN))
         };
-        let model_at = Self::MODEL_AT as u32;
+        let model_at = number(Self::MODEL_AT);
         let room = slot.end.saturating_sub(slot.start);
         if !is_multiple(slot.start) || !is_multiple(slot.end) || room < model_at {
             return Err(UpdateError::Slot);
@@ -128,7 +128,7 @@ impl<'f, F: NorFlash> Update<'f, F> {
             return Err(UpdateError::Full);
         }
         self.flash.write(at, words).map_err(UpdateError::Flash)?;
-        self.written = self.written.saturating_add(self.gathered as u32);
+        self.written = self.written.saturating_add(number(self.gathered));
         (self.block, self.gathered) = ([0xff; BLOCK], 0);
         Ok(())
     }
@@ -172,7 +172,7 @@ impl<'f, F: NorFlash> Update<'f, F> {
                 checksum.covered = self.covered(bytes).ok_or(UpdateError::Damaged)?;
             }
             checksum.take(bytes);
-            at = at.saturating_add(left as u32);
+            at = at.saturating_add(number(left));
         }
         self.block = [0xff; BLOCK];
         if checksum.holds() { Ok(()) } else { Err(UpdateError::Damaged) }
@@ -185,6 +185,11 @@ impl<'f, F: NorFlash> Update<'f, F> {
         let signed = file.checked_add(signature::TRAILER_LEN)?;
         if written == file || written == signed { file.checked_sub(format::CRC_LEN) } else { None }
     }
+}
+
+/// A count as flash addresses are counted; one that is beyond them is beyond every slot.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The checksum of a file that passes by in pieces.
