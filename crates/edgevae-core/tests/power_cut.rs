@@ -341,8 +341,10 @@ fn what_is_no_whole_model_file_is_not_committed() {
 fn cells_that_do_not_hold_what_was_written_are_noticed_before_the_commit() {
     let mut flash = Flash::<8>::erased();
     flash.put(Which::A, 7, file(1).bytes());
-    // A worn cell in the middle of the file keeps a 0 whatever is written.
-    flash.worn = Some(SLOT + 100);
+    // A worn cell in the middle of the file keeps a 0 where the file has a 1.
+    let middle = file(2).bytes().len() / 2;
+    let at = middle + file(2).bytes()[middle..].iter().position(|byte| byte % 2 == 1).unwrap();
+    flash.worn = Some(SLOT + slots::RECORD_LEN.next_multiple_of(16) + at);
     assert_eq!(update(&mut flash, file(2).bytes()), Err(UpdateError::Damaged));
     assert_eq!(seed_in_use(&flash), Some(1));
 }
@@ -351,7 +353,8 @@ fn cells_that_do_not_hold_what_was_written_are_noticed_before_the_commit() {
 fn refuses_slots_that_the_flash_cannot_erase_alone() {
     let mut flash = Flash::<8>::erased();
     flash.put(Which::A, 7, small().bytes());
-    for slot in [1024..2000, 1000..2048, 2048..1024, 1024..1024] {
+    let reversed = std::ops::Range { start: 2048, end: 1024 };
+    for slot in [1024..2000, 1000..2048, reversed, 1024..1024] {
         assert!(matches!(Update::begin(&mut flash, slot.clone(), 8), Err(UpdateError::Slot)), "{slot:?}");
     }
     assert!(flash.newest().is_ok());

@@ -4,7 +4,7 @@
 //! file, and writes the record last; until the record is complete the slot does not count. [`newest`] takes the slot of
 //! the higher sequence number and falls back to the other one when its file is damaged. `docs/FORMAT.md` has the bytes.
 //!
-//! [`Update`] (feature `update`) does the writing over the flash traits of `embedded-storage`, in pieces as they arrive.
+//! `Update` (feature `update`) does the writing over the flash traits of `embedded-storage`, in pieces as they arrive.
 //!
 //! # Examples
 //! ```

@@ -102,7 +102,8 @@ pub fn run(binary: &Path, quick: bool, progress: &mut dyn FnMut(&str)) -> anyhow
         "| grows | rows | features | width | seconds an epoch | µs a row | peak memory |\n|---|---|---|---|---|---|---|\n",
     );
     let mut curves = Vec::new();
-    let axes: [(&str, &[usize], fn(&mut Point, usize)); 3] = [
+    type Set = fn(&mut Point, usize);
+    let axes: [(&str, &[usize], Set); 3] = [
         ("rows", rows, |point, size| point.rows = size),
         ("features", features, |point, size| point.features = size),
         ("width", widths, |point, size| point.width = size),

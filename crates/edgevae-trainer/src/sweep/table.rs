@@ -43,7 +43,7 @@ pub struct Row {
     pub runs: usize,
     /// Seeds whose run failed.
     pub failed: usize,
-    /// By the names of [`COLUMNS`].
+    /// In the order of the columns of the table.
     pub numbers: Vec<Option<Statistic>>,
 }
 
@@ -75,14 +75,15 @@ impl Row {
 
 /// Groups the runs of each configuration, in the order of the grid.
 pub fn rows(points: &[Point], records: &[Record]) -> Vec<Row> {
-    let mut configurations: Vec<(&[(String, String)], Vec<&Record>)> = Vec::new();
+    type Runs<'a> = (&'a [(String, String)], Vec<&'a Record>);
+    let mut configurations: Vec<Runs> = Vec::new();
     for (point, record) in points.iter().zip(records) {
         match configurations.iter_mut().find(|(varied, _)| *varied == point.varied) {
             Some((_, records)) => records.push(record),
             None => configurations.push((&point.varied, vec![record])),
         }
     }
-    let row = |(varied, records): (&[(String, String)], Vec<&Record>)| {
+    let row = |(varied, records): Runs| {
         let finished: Vec<&Numbers> = records.iter().filter_map(|record| record.outcome.as_ref().ok()).collect();
         let statistic = |column: &Column| {
             Statistic::of(&finished.iter().filter_map(|numbers| column.2(numbers)).collect::<Vec<_>>())

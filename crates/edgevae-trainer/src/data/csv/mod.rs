@@ -2,7 +2,7 @@
 //! [`write_csv`] writes.
 //!
 //! Understood: quoted cells, CR LF, a UTF-8 byte-order mark, `,` `;` or tab (detected) or any other delimiter, scientific
-//! notation, blanks around cells, blank lines. Columns are known by name. What a missing cell does is [`Missing`]; every
+//! notation, blanks around cells, blank lines. Columns are known by name. What a missing cell does is [`Missing`](super::options::Missing); every
 //! other cell that is not a finite number within the range of f32 is an error that names its place.
 
 mod blocks;

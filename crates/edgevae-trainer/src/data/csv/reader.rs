@@ -62,7 +62,7 @@ impl Columns {
 /// # Ok::<(), edgevae_trainer::data::csv::DataError>(())
 /// ```
 ///
-/// This is the plain reading of a file; [`blocks`](super::blocks) must give the same rows and messages, faster.
+/// This is the plain reading of a file; the reader in blocks must give the same rows and messages, faster.
 #[derive(Debug)]
 pub struct RowReader<R> {
     file: String,

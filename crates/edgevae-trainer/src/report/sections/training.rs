@@ -41,7 +41,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
         let statement = format!(
             "Latent means of {}. {colour}. Distances on the left are those of the latents; on the right only \
              neighbourhood has a meaning.{out}",
-            plural(map.pca.len(), &report.scored.rows.trim_end_matches('s').to_owned())
+            plural(map.pca.len(), report.scored.rows.trim_end_matches('s'))
         );
         body += &figure(&svg, &statement);
     }
