@@ -19,7 +19,7 @@ fn train_on(text: impl AsRef<[u8]>, more: &str, parts: &[&str]) {
 fn files_that_are_no_table_of_numbers() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), &format!("{TRAIN} --data none.csv --out run")).fails_with(&["none.csv"]);
-    edgevae(dir.path(), &format!("{TRAIN} --data . --out run")).fails_with(&["directory"]);
+    edgevae(dir.path(), &format!("{TRAIN} --data . --out run")).fails_with(&["the folder holds no file of rows"]);
     assert!(names(dir.path()).is_empty());
     train_on("", "", &["rows.csv", "empty"]);
     train_on("a,b\n", "", &["rows.csv"]);

@@ -3,9 +3,11 @@
 //! Columns are decoded a block of rows at a time, so that memory is that of one page of each column and not that of a row
 //! group, whatever the size of the groups.
 
+use std::cell::Cell as StdCell;
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Once};
 
 use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -32,7 +34,7 @@ const BLOCK: usize = 256 << 10;
 /// # Errors
 /// When it is none, lacks a wanted column, or one of them holds no numbers.
 pub fn blocks(file: File, name: String, options: &ReadOptions) -> Result<Source, DataError> {
-    let (take, extra_columns) = match open(file, options) {
+    let (take, extra_columns) = match guarded(|| open(file, options)) {
         Ok(opened) => opened,
         Err(problem) => return Err(DataError { file: name, problem }),
     };
@@ -52,6 +54,28 @@ struct Ready;
 
 impl Parse for Ready {
     fn parse(&self, _: &mut Block) {}
+}
+
+thread_local! {
+    static IS_GUARDED: StdCell<bool> = const { StdCell::new(false) };
+}
+
+/// Runs the decoder, which panics on some damaged files, and makes that an error.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    static SILENCE: Once = Once::new();
+    SILENCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_GUARDED.get() {
+                before(info);
+            }
+        }));
+    });
+    IS_GUARDED.set(true);
+    // What is half done is not used again: `take` ends after a problem.
+    let result = panic::catch_unwind(AssertUnwindSafe(decode));
+    IS_GUARDED.set(false);
+    result.unwrap_or_else(|_| Err(Problem::Parquet("the file is damaged".into())))
 }
 
 fn failed(error: ParquetError) -> Problem {
@@ -157,7 +181,7 @@ impl Take for ParquetBlocks {
         if self.ended {
             return false;
         }
-        match self.fill(block) {
+        match guarded(|| self.fill(block)) {
             Ok(rows) => rows,
             Err(problem) => {
                 self.ended = true;

@@ -50,7 +50,8 @@ impl Columns {
 ///
 /// # Examples
 /// ```
-/// use edgevae_trainer::data::csv::{ReadOptions, Features, RowReader};
+/// use edgevae_trainer::data::csv::RowReader;
+/// use edgevae_trainer::data::options::{Features, ReadOptions};
 /// let wanted = Features::OfModel(vec!["rpm".into(), "temp".into()]);
 /// let options = ReadOptions { features: wanted, ..ReadOptions::default() };
 /// let mut rows = RowReader::new("temp;site;rpm\n20.5;3;1.2e3\n".as_bytes(), "example", &options)?;
@@ -59,7 +60,7 @@ impl Columns {
 /// assert_eq!(rows.next_row(&mut row)?.unwrap().number, 1);
 /// assert_eq!(row, [1200.0, 20.5]);
 /// assert!(rows.next_row(&mut row)?.is_none());
-/// # Ok::<(), edgevae_trainer::data::csv::DataError>(())
+/// # Ok::<(), edgevae_trainer::data::error::DataError>(())
 /// ```
 ///
 /// This is the plain reading of a file; the reader in blocks must give the same rows and messages, faster.
