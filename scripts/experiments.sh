@@ -21,6 +21,10 @@ sweep() { # NAME OPTIONS...: a sweep over five seeds
   "$EDGEVAE" sweep "$@" --seeds 0..4 --out "$OUT/$name" >/dev/null
 }
 
+seeds() { # the reference system on fifty data sets instead of five
+  "$EDGEVAE" sweep --train-on all,normal --seeds 0..49 --out "$OUT/seeds" >/dev/null
+}
+
 beta() { # beta, constant and annealed, on the reference data
   sweep beta --beta 0,0.5,1,4 --beta-schedule constant,linear
 }
@@ -41,13 +45,15 @@ likelihood() { # every likelihood and every score
   sweep likelihood --likelihood mse,gaussian,gaussian-per-feature --score $SCORES
 }
 
-best() { # beta and likelihood for the combined score
-  sweep best --likelihood gaussian --score combined --beta 0.5,1,2 --beta-schedule constant,linear
+best() { # beta and schedule for the scores that a variance makes better
+  sweep best --likelihood gaussian --score combined,reconstruction-probability --beta 0.5,1,1.5,2 --beta-schedule constant,linear
 }
 
 hard() { # the harder variant: shift 2, variance 1
   sweep hard --synth "$HARD" --likelihood mse,gaussian,gaussian-per-feature --score $SCORES
   sweep hard-beta --synth "$HARD" --beta 0,0.5,1,4 --beta-schedule constant,linear
+  sweep hard-best --synth "$HARD" --likelihood gaussian --score combined,reconstruction-probability --beta 0.5,1,1.5,2 \
+    --beta-schedule constant,linear
 }
 
 real() { # four real data sets of different kind
@@ -81,7 +87,7 @@ tables() {
   }gse' docs/EXPERIMENTS.md
 }
 
-ALL="beta latent reduction contamination likelihood best hard real reports"
+ALL="seeds beta latent reduction contamination likelihood best hard real reports"
 
 # The experiments, which alone have a word about them on their line.
 names() { sed -nE 's/^([a-z_]+)\(\) \{ # (.*)/\1\t\2/p' "$0" | grep -v ^sweep | expand -t 16; }
