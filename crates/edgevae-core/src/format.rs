@@ -2,17 +2,20 @@
 //!
 //! One postcard value: magic, version, length, [`Header`], a pad that aligns what follows, the tensors (little-endian
 //! `f32`), and at the end a CRC-32 over all bytes before it. Plain postcard would read a 40x36 layer as 41x35, accept
-//! trailing bytes and miss flipped bits, so [`decode`] checks length and checksum before it believes any field.
+//! trailing bytes and miss flipped bits, so a reader checks length and checksum before it believes any field.
 
-use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+mod reader;
+
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use self::reader::Reader;
+use crate::crc::checksum;
 use crate::error::LoadError;
 
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"EVAE";
-/// The format version that [`encode`] writes and the latest that [`decode`] reads.
+/// The format version that [`encode`] writes and the latest that this crate reads.
 pub const VERSION: u8 = 1;
 /// The tensors start at a multiple of this many bytes from the start of the file.
 pub const TENSOR_ALIGN: usize = 16;
@@ -24,8 +27,6 @@ pub const MAX_HEADS: usize = 8;
 const LENGTH_AT: usize = MAGIC.len() + 1;
 const HEADER_AT: usize = LENGTH_AT + 4;
 pub(crate) const CRC_LEN: usize = 4;
-/// CRC-32 as in Ethernet, zip and PNG. Without its 1 KiB table: the check runs once at start-up.
-pub(crate) static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// What a dense layer applies to its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +166,28 @@ pub struct Header<'a> {
     pub names: &'a [u8],
 }
 
+impl Header<'_> {
+    /// What [`decode`] starts from. A function and no constant: a constant would be copied from flash, unused layers and
+    /// all.
+    #[inline(always)]
+    pub(crate) fn empty() -> Self {
+        Self {
+            tool: "",
+            seed: 0,
+            inputs: 0,
+            encoder_layers: 0,
+            layers: Vec::new(),
+            missing: Missing::Error,
+            encoder_logvar: false,
+            decoder_variance: DecoderVariance::Unit,
+            heads: Vec::new(),
+            threshold: 0.0,
+            calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
+            names: &[],
+        }
+    }
+}
+
 /// Why a header and its tensors cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodeError {
@@ -224,7 +247,7 @@ pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<us
     *prefix = [m0, m1, m2, m3, VERSION, l0, l1, l2, l3];
 
     let (body, rest) = out.split_at_mut_checked(body).ok_or(FULL)?;
-    rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&CRC.checksum(body).to_le_bytes());
+    rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&checksum(body).to_le_bytes());
     Ok(body.len() + CRC_LEN)
 }
 
@@ -234,7 +257,7 @@ pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<us
 /// [`LoadError::NotAModel`], [`LoadError::NewerVersion`], or [`LoadError::Truncated`] when not even those bytes are there.
 pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     let found = bytes.len();
-    if !MAGIC.starts_with(bytes.get(..MAGIC.len()).unwrap_or(bytes)) {
+    if bytes.iter().zip(&MAGIC).any(|(found, expected)| found != expected) {
         return Err(LoadError::NotAModel);
     }
     match bytes.get(LENGTH_AT - 1) {
@@ -247,11 +270,13 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     usize::try_from(u32::from_le_bytes(*field)).map_err(|_| LoadError::Truncated { expected: usize::MAX, found })
 }
 
-/// Checks length and checksum and takes the file apart; nothing is copied but the header's few numbers.
+/// Checks length and checksum, reads the header into `header` (empty before) and returns the tensors, which stay where
+/// they are.
 ///
 /// # Errors
 /// Every [`LoadError`] up to [`LoadError::Misaligned`]; shapes and numbers are for the caller to check.
-pub fn decode(bytes: &[u8]) -> Result<(Header<'_>, &[f32]), LoadError> {
+#[inline(never)]
+pub(crate) fn decode<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [f32], LoadError> {
     let (expected, found) = (declared_length(bytes)?, bytes.len());
     if found < expected {
         return Err(LoadError::Truncated { expected, found });
@@ -260,28 +285,21 @@ pub fn decode(bytes: &[u8]) -> Result<(Header<'_>, &[f32]), LoadError> {
         return Err(LoadError::TrailingBytes { expected, found });
     }
     let (body, stored) = bytes.split_last_chunk().ok_or(LoadError::Malformed)?;
-    let (stored, computed) = (u32::from_le_bytes(*stored), CRC.checksum(body));
+    let (stored, computed) = (u32::from_le_bytes(*stored), checksum(body));
     if stored != computed {
         return Err(LoadError::Checksum { stored, computed });
     }
-    let header = body.get(HEADER_AT..).ok_or(LoadError::Malformed)?;
-    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(header).map_err(|_| LoadError::Malformed)?;
-    let (pad, rest) = take_bytes(rest).ok_or(LoadError::Malformed)?;
-    let (tensors, rest) = take_bytes(rest).ok_or(LoadError::Malformed)?;
-    if !rest.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {
+    let mut reader = Reader(body.get(HEADER_AT..).ok_or(LoadError::Malformed)?);
+    reader.header(header).ok_or(LoadError::Malformed)?;
+    let pad = reader.bytes().ok_or(LoadError::Malformed)?;
+    let tensors = reader.bytes().ok_or(LoadError::Malformed)?;
+    if !reader.0.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {
         return Err(LoadError::Malformed);
     }
-    let tensors = bytemuck::try_cast_slice(tensors).map_err(|error| match error {
+    bytemuck::try_cast_slice(tensors).map_err(|error| match error {
         bytemuck::PodCastError::TargetAlignmentGreaterAndInputNotAligned => LoadError::Misaligned,
         _ => LoadError::Shapes,
-    })?;
-    Ok((header, tensors))
-}
-
-/// Takes a postcard byte string from the front of `bytes`.
-fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
-    rest.split_at_checked(usize::try_from(length).ok()?)
+    })
 }
 
 /// The strings of [`Header::names`]; ends early at bytes that are no string.
@@ -303,9 +321,10 @@ impl<'a> Iterator for Names<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let (name, rest) = take_bytes(self.0)?;
-        self.0 = rest;
-        core::str::from_utf8(name).ok()
+        let mut reader = Reader(self.0);
+        let name = reader.str()?;
+        self.0 = reader.0;
+        Some(name)
     }
 }
 

@@ -34,6 +34,7 @@
 extern crate std;
 
 mod activation;
+mod crc;
 mod dense;
 mod detector;
 mod error;
@@ -47,6 +48,7 @@ mod scaler;
 mod score;
 pub mod signature;
 pub mod slots;
+mod soft;
 
 pub use dense::Dense;
 pub use detector::{Detector, SliceDetector};

@@ -1,9 +1,9 @@
 //! A checked view of a model file.
 
-use crate::dense::Dense;
+use crate::dense::{Dense, keep_rolled};
 use crate::error::LoadError;
-use crate::format::{self, Activation, Calibration, DecoderVariance, Header, Missing, Names};
-use crate::head::{Head as _, HeadCost, Heads, Needs, Sizes};
+use crate::format::{self, Activation, Calibration, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Names};
+use crate::head::{HAVE_TENSORS, Head as _, HeadCost, Heads, Needs, Sizes};
 use crate::memory::Memory;
 
 /// A model file, checked once and then read in place: weights stay where the file is.
@@ -29,25 +29,53 @@ impl<'a> Model<'a> {
     /// # Panics
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let (header, tensors) = format::decode(bytes)?;
-        let model = Self { header, tensors };
-        model.check_shapes().ok_or(LoadError::Shapes)?;
-        if let Some(index) = tensors.iter().position(|value| !value.is_finite()) {
-            return Err(LoadError::NonFinite { index });
+        // In the place of the result: a model by value would be copied on its way there.
+        let mut result = Ok(Self { header: Header::empty(), tensors: &[] });
+        if let Ok(model) = &mut result
+            && let Err(error) = model.load(bytes)
+        {
+            result = Err(error);
         }
-        if let Some(feature) = model.reciprocals().iter().position(|&reciprocal| reciprocal <= 0.0) {
-            return Err(LoadError::Scale { feature });
+        result
+    }
+
+    fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
+        self.tensors = format::decode(bytes, &mut self.header)?;
+        self.check_shapes().ok_or(LoadError::Shapes)?;
+        self.check_numbers()?;
+        self.check_heads()?;
+        self.check_threshold()
+    }
+
+    /// Every number finite, every scale positive.
+    #[inline(never)]
+    fn check_numbers(&self) -> Result<(), LoadError> {
+        for (index, value) in self.tensors.iter().enumerate() {
+            if !value.is_finite() {
+                return Err(LoadError::NonFinite { index });
+            }
+            keep_rolled();
         }
-        model.check_heads()?;
-        let threshold = model.header.threshold;
-        if !threshold.is_finite() || (threshold <= 0.0 && !model.may_be_negative()) {
+        for (feature, &reciprocal) in self.reciprocals().iter().enumerate() {
+            if reciprocal <= 0.0 {
+                return Err(LoadError::Scale { feature });
+            }
+            keep_rolled();
+        }
+        Ok(())
+    }
+
+    fn check_threshold(&self) -> Result<(), LoadError> {
+        let threshold = self.threshold();
+        if !threshold.is_finite() || (threshold <= 0.0 && !self.may_be_negative()) {
             return Err(LoadError::Threshold);
         }
-        Ok(model)
+        Ok(())
     }
 
     /// `Some` when layers lead from the inputs through a latent layer back to the inputs, the tensors are as many as
     /// they need, and there is one name for each input.
+    #[inline(never)]
     fn check_shapes(&self) -> Option<()> {
         let inputs = self.inputs();
         let scaler_tensors = if self.header.missing == Missing::Mean { 3 } else { 2 };
@@ -60,10 +88,12 @@ impl<'a> Model<'a> {
             if outputs == 0 {
                 return None;
             }
+            keep_rolled();
         }
         needed = needed.checked_add(self.encoder_logvar_len()?)?.checked_add(self.decoder_variance_len()?)?;
         for head in &self.header.heads {
             needed = needed.checked_add(head.tensors(self.latent())?)?;
+            keep_rolled();
         }
         let encoder = usize::from(self.header.encoder_layers);
         let latent_is_inside = encoder > 0 && encoder < self.header.layers.len();
@@ -73,6 +103,7 @@ impl<'a> Model<'a> {
     }
 
     /// That every head is compiled in, has the parts of the network that it needs, and numbers that can score.
+    #[inline(never)]
     fn check_heads(&self) -> Result<(), LoadError> {
         let heads = &self.header.heads;
         let several = heads.len() > 1;
@@ -87,7 +118,7 @@ impl<'a> Model<'a> {
             let second_sampling = needs.sampled && sampling;
             sampling |= needs.sampled;
             let has_encoder = self.header.encoder_logvar || !needs.logvar;
-            let has_footing = tail.map_or(!several, |tail| several && tail.is_sound());
+            let has_footing = if several { tail.is_some_and(|tail| tail.is_sound()) } else { spec.knots == 0 };
             if !(has_encoder && has_footing && head.is_sound()) || second_sampling {
                 return Err(LoadError::Head { head: feature });
             }
@@ -98,6 +129,11 @@ impl<'a> Model<'a> {
     /// Whether a score may be negative: a lone head's log-likelihood may, all others are distances or averages of them.
     pub fn may_be_negative(&self) -> bool {
         self.header.heads.len() == 1 && self.needs().x_logvar
+    }
+
+    /// Whether the score is the reconstruction error and nothing else: then it is not finite where the residual is not.
+    pub(crate) fn is_error_alone(&self) -> bool {
+        matches!(self.header.heads[..], [HeadSpec { kind: HeadKind::Mse, .. }])
     }
 
     /// Number of features.
@@ -113,8 +149,12 @@ impl<'a> Model<'a> {
 
     /// Widest layer between input and output: the `WIDTH` that a [`Detector`](crate::Detector) needs at least.
     pub fn width(&self) -> usize {
-        let inner = self.header.layers.split_last().map_or(&[][..], |(_, inner)| inner);
-        inner.iter().map(|layer| usize::from(layer.outputs)).max().unwrap_or(0)
+        let mut width = 0;
+        for layer in self.header.layers.iter().take(self.header.layers.len().saturating_sub(1)) {
+            width = width.max(layer.outputs);
+            keep_rolled();
+        }
+        usize::from(width)
     }
 
     /// Numbers of scratch memory that a [`SliceDetector`](crate::SliceDetector) needs: `IN + 2 * WIDTH` and
@@ -265,8 +305,8 @@ impl<'a> Model<'a> {
 
     /// The heads, `None` in place of one that is not compiled in (which no loaded model has).
     pub fn heads(&self) -> Heads<'_> {
-        let before = self.decoder_variance_tensors().zip(self.decoder_variance_len());
-        let tensors = before.and_then(|(rest, len)| rest.get(len..)).unwrap_or(&[]);
+        let before = || self.decoder_variance_tensors()?.get(self.decoder_variance_len()?..);
+        let tensors = if HAVE_TENSORS { before().unwrap_or(&[]) } else { &[] };
         Heads::new(&self.header.heads, tensors, self.latent())
     }
 

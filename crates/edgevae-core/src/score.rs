@@ -2,13 +2,12 @@
 
 use core::num::NonZeroUsize;
 
-use crate::dense::{Dense, Write};
+use crate::dense::{Dense, keep_rolled};
 use crate::error::ScoreError;
-use crate::format::Missing;
 use crate::head::gaussian::{self, LOGVAR_LIMIT, X_LOGVAR_BOUNDS};
 use crate::head::{AnyHead, Head as _, Representation};
 use crate::memory::{self, Memory};
-use crate::model::Model;
+use crate::model::{Layers, Model};
 use crate::scaler::standardize;
 
 /// A score and what it means at the model's threshold.
@@ -37,6 +36,9 @@ pub(crate) struct Buffers<'b> {
 ///
 /// `x = (raw - mean) / scale`, `x_hat = decoder(mu(encoder(x)))`, `residual = x - x_hat`; the heads make the score of
 /// that. Every sum runs in index order.
+///
+/// One function for detectors of every size: compiled into each, its loops would be unrolled to the last feature.
+#[inline(never)]
 pub(crate) fn score(model: &Model<'_>, sample: &[f32], buffers: Buffers<'_>) -> Result<Verdict, ScoreError> {
     let Buffers { residual, front, back, memory } = buffers;
     if sample.len() != model.inputs() || residual.len() != model.inputs() {
@@ -44,8 +46,8 @@ pub(crate) fn score(model: &Model<'_>, sample: &[f32], buffers: Buffers<'_>) -> 
     }
     scale(model, sample, residual)?;
     represent(model, residual, front, back, memory);
-    // For every head: one that does not look at the residual sees nothing of a reading that ReLU cut away.
-    if !residual.iter().fold(0.0, |sum: f32, residual| sum + residual * residual).is_finite() {
+    // A head that does not look at the residual sees nothing of a reading that ReLU cut away.
+    if !model.is_error_alone() && !sum_of_squares(residual).is_finite() {
         return Err(ScoreError::Overflow);
     }
     model.verdict(&memory::representation(model, residual, memory))
@@ -112,78 +114,94 @@ fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreEr
     let fills = model.fills();
     let scaler = model.means().iter().zip(model.reciprocals());
     for (index, ((x, &raw), (&mean, &reciprocal))) in x.iter_mut().zip(sample).zip(scaler).enumerate() {
-        let raw = match fills.get(index) {
-            Some(&fill) if model.missing() == Missing::Mean && raw.is_nan() => fill,
-            _ if raw.is_finite() => raw,
-            _ => return Err(ScoreError::NonFinite { index }),
-        };
+        // A model without fill values has none to offer, and NaN stays what it is.
+        let raw = if raw.is_nan() { fills.get(index).copied().unwrap_or(raw) } else { raw };
+        if !raw.is_finite() {
+            return Err(ScoreError::NonFinite { index });
+        }
         *x = standardize(raw, mean, reciprocal);
+        keep_rolled();
     }
     Ok(())
 }
 
 /// From the scaled sample in `x` to its representation: the residual in `x`, the rest in `memory`.
 fn represent(model: &Model<'_>, x: &mut [f32], front: &mut [f32], back: &mut [f32], memory: &mut [f32]) {
-    let mut memory = Memory::new(model, memory);
-    let (z, back) = encode(model, x, front, back, memory.logvar);
+    let (mut layers, mut memory) = (model.layers(), Memory::new(model, memory));
+    let (z, back) = encode(model, &mut layers, x, front, back, memory.logvar);
     copy(z, memory.mu);
     if model.needs().sampled {
-        average_over_draws(model, x, z, back, &mut memory);
+        average_over_draws(model, &layers, x, z, back, &mut memory);
     }
-    decode(model, x, z, back, memory.x_logvar);
+    decode(model, layers, x, z, back, memory.x_logvar);
 }
 
-/// Leaves `mu` at the front of the first buffer it returns, and the log variance in `logvar` unless that is empty.
+/// Leaves `mu` at the front of the first buffer it returns, the log variance in `logvar` unless that is empty, and the
+/// layers of the decoder in `layers`.
 ///
 /// Layers write to `front` and `back` in turn; they are returned in the order that they then have.
 fn encode<'b>(
     model: &Model<'_>,
+    layers: &mut Layers<'_>,
     x: &[f32],
     mut front: &'b mut [f32],
     mut back: &'b mut [f32],
     logvar: &mut [f32],
 ) -> (&'b mut [f32], &'b mut [f32]) {
-    let mut layers = model.encoder();
     let mut width = None;
-    while let Some(layer) = layers.next() {
+    for left in (0..model.header().encoder_layers).rev() {
+        let Some(layer) = layers.next() else { break };
         let input = width.map_or(Some(x), |width| front.get(..width)).unwrap_or_default();
-        if layers.len() == 0 {
-            log_variance(model.encoder_logvar(), input, logvar, (-LOGVAR_LIMIT, LOGVAR_LIMIT));
+        if left == 0 {
+            log_variance(|| model.encoder_logvar(), input, logvar, (-LOGVAR_LIMIT, LOGVAR_LIMIT));
         }
-        layer.forward(input, back, Write::Replace);
+        layer.forward(input, back);
         width = Some(layer.outputs());
         core::mem::swap(&mut front, &mut back);
     }
     (front, back)
 }
 
-/// `x -= x_hat(z)`, `z` at the front of `front`; the last layer writes straight into `x`, which saves a buffer. The log
-/// variance of each feature goes to `x_logvar` unless that is empty.
+/// `x -= x_hat(z)`, `z` at the front of `front`; the last layer, which may be wider than both buffers, goes through `back`
+/// a group of outputs at a time. The log variance of each feature goes to `x_logvar` unless that is empty.
 fn decode<'b>(
     model: &Model<'_>,
+    mut layers: Layers<'_>,
     x: &mut [f32],
     mut front: &'b mut [f32],
     mut back: &'b mut [f32],
     x_logvar: &mut [f32],
 ) {
-    let mut layers = model.decoder();
     let mut width = model.latent();
     while let Some(layer) = layers.next() {
         let Some(input) = front.get(..width) else { return };
         if layers.len() == 0 {
-            log_variance(model.decoder_logvar(), input, x_logvar, X_LOGVAR_BOUNDS);
-            layer.forward(input, x, Write::Subtract);
+            log_variance(|| model.decoder_logvar(), input, x_logvar, X_LOGVAR_BOUNDS);
+            let mut others = layer;
+            for x in x.chunks_mut(back.len().max(1)) {
+                let group;
+                (group, others) = others.split_at(x.len(), width);
+                group.forward(input, back);
+                for (x, x_hat) in x.iter_mut().zip(&*back) {
+                    *x -= x_hat;
+                    keep_rolled();
+                }
+            }
         } else {
-            layer.forward(input, back, Write::Replace);
+            layer.forward(input, back);
             core::mem::swap(&mut front, &mut back);
         }
         width = layer.outputs();
     }
 }
 
-fn log_variance(layer: Option<Dense<'_>>, input: &[f32], logvar: &mut [f32], bounds: (f32, f32)) {
-    if let (Some(layer), false) = (layer, logvar.is_empty()) {
-        layer.forward(input, logvar, Write::Replace);
+/// Nothing where no head asks for it, and then not even a look at the file.
+fn log_variance<'a>(layer: impl Fn() -> Option<Dense<'a>>, input: &[f32], logvar: &mut [f32], bounds: (f32, f32)) {
+    if logvar.is_empty() {
+        return;
+    }
+    if let Some(layer) = layer() {
+        layer.forward(input, logvar);
         gaussian::clamp(logvar, bounds);
     }
 }
@@ -191,6 +209,7 @@ fn log_variance(layer: Option<Dense<'_>>, input: &[f32], logvar: &mut [f32], bou
 /// `memory.sampled[i] = 1/L Σ_l nll(x_i | z_l)` with `z_l = mu + eps_l * σ`; leaves `x` and `z = mu` as they were.
 fn average_over_draws(
     model: &Model<'_>,
+    decoder: &Layers<'_>,
     x: &mut [f32],
     z: &mut [f32],
     back: &mut [f32],
@@ -211,7 +230,7 @@ fn average_over_draws(
             *z = mu + eps * sigma;
         }
         copy(memory.x, x);
-        decode(model, x, z, back, memory.x_logvar);
+        decode(model, decoder.clone(), x, z, back, memory.x_logvar);
         let logvar = if memory.x_logvar.is_empty() { model.feature_logvar() } else { &*memory.x_logvar };
         let drawn = Representation { residual: x, x_logvar: logvar, ..Representation::default() };
         for (feature, sum) in memory.sampled.iter_mut().enumerate() {
@@ -233,6 +252,16 @@ fn noise<'a>(head: &AnyHead<'a>) -> Option<&'a [f32]> {
         #[allow(unreachable_patterns, reason = "reachable when another head is compiled in")]
         _ => None,
     }
+}
+
+/// `Σ_i x_i²`, in the order of `i`.
+pub(crate) fn sum_of_squares(x: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for x in x {
+        sum += x * x;
+        keep_rolled();
+    }
+    sum
 }
 
 /// Copies as many numbers as the shorter slice has.

@@ -48,6 +48,11 @@ impl Representation<'_> {
     }
 }
 
+/// Whether a head that is compiled in, or its tail, has numbers among the tensors: code that looks for them is left out
+/// where none has.
+pub(crate) const HAVE_TENSORS: bool =
+    cfg!(any(feature = "mahalanobis", feature = "reconstruction-probability", feature = "combination"));
+
 /// Turns a representation into one number.
 pub trait Head {
     /// The head's raw score: higher is more anomalous. NaN and infinity become an error of the detector.
@@ -108,15 +113,20 @@ impl Needs {
 }
 
 impl HeadKind {
-    /// What this head asks of the network.
+    /// What this head asks of the network: nothing where it is not compiled in, so that the compiler sees what no model
+    /// can ask for and leaves it out.
     pub fn needs(self) -> Needs {
         let none = Needs::default();
         match self {
-            Self::Mse => none,
+            #[cfg(feature = "nll")]
             Self::Nll => Needs { x_logvar: true, ..none },
+            #[cfg(feature = "elbo")]
             Self::Elbo => Needs { mu: true, logvar: true, x_logvar: true, ..none },
+            #[cfg(feature = "mahalanobis")]
             Self::Mahalanobis => Needs { mu: true, ..none },
+            #[cfg(feature = "reconstruction-probability")]
             Self::ReconstructionProbability { .. } => Needs { mu: true, logvar: true, x_logvar: true, sampled: true },
+            _ => none,
         }
     }
 
@@ -134,8 +144,11 @@ impl HeadKind {
 impl HeadSpec {
     /// Numbers in the tensors that this head and its tail take.
     pub(crate) fn tensors(self, latent: usize) -> Option<usize> {
-        let tail = if self.knots == 0 { 0 } else { tail::STEP_AND_RATE + usize::from(self.knots) };
-        self.kind.parameters(latent)?.checked_add(tail)
+        self.kind.parameters(latent)?.checked_add(self.tail_len())
+    }
+
+    fn tail_len(self) -> usize {
+        if self.knots == 0 { 0 } else { tail::STEP_AND_RATE + usize::from(self.knots) }
     }
 }
 
@@ -255,8 +268,11 @@ impl<'a> Iterator for Heads<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let spec = self.specs.next()?;
+        if !HAVE_TENSORS {
+            return Some((AnyHead::new(spec.kind, self.latent, &[]), None));
+        }
         let (parameters, rest) = self.tensors.split_at_checked(spec.kind.parameters(self.latent)?)?;
-        let (tail, rest) = rest.split_at_checked(spec.tensors(self.latent)?.checked_sub(parameters.len())?)?;
+        let (tail, rest) = rest.split_at_checked(spec.tail_len())?;
         self.tensors = rest;
         Some((AnyHead::new(spec.kind, self.latent, parameters), Tail::new(tail)))
     }

@@ -1,5 +1,7 @@
 //! The reconstruction error, the reference system's score.
 
+use crate::score::sum_of_squares;
+
 use super::{Head, Representation, Sizes};
 
 /// Squared error averaged over features: `Σ_i residual_i² / IN`, scaled units squared.
@@ -14,8 +16,7 @@ pub struct Mse;
 impl Head for Mse {
     #[inline]
     fn score(&self, representation: &Representation<'_>) -> f32 {
-        let squares = representation.residual.iter().fold(0.0, |sum, residual| sum + residual * residual);
-        squares / representation.residual.len() as f32
+        sum_of_squares(representation.residual) / representation.residual.len() as f32
     }
 
     fn contribution(&self, representation: &Representation<'_>, feature: usize) -> f32 {

@@ -1,6 +1,7 @@
 //! The record at the start of a slot, which makes the slot count.
 
-use crate::format::{CRC, TENSOR_ALIGN};
+use crate::crc::checksum;
+use crate::format::TENSOR_ALIGN;
 
 /// First four bytes of every record.
 pub const MAGIC: [u8; 4] = *b"EVSL";
@@ -26,18 +27,18 @@ impl Record {
     /// The bytes to write at the start of the slot: magic, the three numbers, and a CRC-32 of those 16 bytes.
     pub fn to_bytes(&self) -> [u8; RECORD_LEN] {
         let mut bytes = [0; RECORD_LEN];
-        let (body, checksum) = bytes.split_at_mut(RECORD_LEN - 4);
+        let (body, stored) = bytes.split_at_mut(RECORD_LEN - 4);
         let (words, _) = body.as_chunks_mut();
         let fields = [MAGIC, self.sequence.to_le_bytes(), self.model_at.to_le_bytes(), self.model_len.to_le_bytes()];
         words.copy_from_slice(&fields);
-        checksum.copy_from_slice(&CRC.checksum(body).to_le_bytes());
+        stored.copy_from_slice(&checksum(body).to_le_bytes());
         bytes
     }
 
     /// The record at the start of a slot; `None` when there is no complete one.
     pub fn read(slot: &[u8]) -> Option<Self> {
-        let (body, checksum) = slot.get(..RECORD_LEN)?.split_last_chunk()?;
-        if CRC.checksum(body) != u32::from_le_bytes(*checksum) {
+        let (body, stored) = slot.get(..RECORD_LEN)?.split_last_chunk()?;
+        if checksum(body) != u32::from_le_bytes(*stored) {
             return None;
         }
         let (&[magic, sequence, model_at, model_len], []) = body.as_chunks::<4>() else { return None };
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn a_checksum_alone_makes_no_record() {
         let mut other = *b"EVAE\x01\0\0\0\x20\0\0\0\xf4\x01\0\0\0\0\0\0";
-        let checksum = CRC.checksum(&other[..16]);
+        let checksum = checksum(&other[..16]);
         other[16..].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(Record::read(&other), None);
     }

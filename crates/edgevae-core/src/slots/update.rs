@@ -6,7 +6,8 @@ use core::ops::Range;
 use embedded_storage::nor_flash::NorFlash;
 
 use super::record::{RECORD_LEN, Record};
-use crate::format::{self, CRC, TENSOR_ALIGN};
+use crate::crc::Crc;
+use crate::format::{self, TENSOR_ALIGN};
 use crate::signature;
 
 /// Bytes that an [`Update`] gathers before it writes; flash words up to this size are supported.
@@ -194,7 +195,7 @@ fn number(count: usize) -> u32 {
 
 /// The checksum of a file that passes by in pieces.
 struct Checksum {
-    digest: crc::Digest<'static, u32, crc::NoTable>,
+    crc: Crc,
     /// Bytes that are still to come before the stored checksum.
     covered: usize,
     stored: heapless::Vec<u8, { format::CRC_LEN }>,
@@ -202,14 +203,14 @@ struct Checksum {
 
 impl Default for Checksum {
     fn default() -> Self {
-        Self { digest: CRC.digest(), covered: 0, stored: heapless::Vec::new() }
+        Self { crc: Crc::new(), covered: 0, stored: heapless::Vec::new() }
     }
 }
 
 impl Checksum {
     fn take(&mut self, bytes: &[u8]) {
         let (covered, rest) = bytes.split_at_checked(self.covered).unwrap_or((bytes, &[]));
-        self.digest.update(covered);
+        self.crc = self.crc.update(covered);
         self.covered = self.covered.saturating_sub(covered.len());
         for &byte in rest {
             // What follows the stored checksum is the signature.
@@ -218,6 +219,6 @@ impl Checksum {
     }
 
     fn holds(self) -> bool {
-        self.stored == self.digest.finalize().to_le_bytes()
+        self.stored == self.crc.finish().to_le_bytes()
     }
 }
