@@ -18,6 +18,8 @@ pub enum Command {
     Train(Box<cmd::train::Cmd>),
     /// Score rows with the code that runs on the device
     Score(cmd::score::Cmd),
+    /// Write a CSV file's rows as the binary samples that the firmware example reads
+    Samples(cmd::samples::Cmd),
     /// Metrics of a model on a labelled file
     Evaluate(cmd::evaluate::Cmd),
     /// Take a new threshold for the same weights from (normal) data
@@ -44,6 +46,7 @@ impl Command {
         match self {
             Self::Train(cmd) => cmd.run().map(|()| false),
             Self::Score(cmd) => cmd.run(),
+            Self::Samples(cmd) => cmd.run().map(|()| false),
             Self::Evaluate(cmd) => cmd.run().map(|()| false),
             Self::Calibrate(cmd) => cmd.run().map(|()| false),
             Self::Inspect(cmd) => cmd.run().map(|()| false),

@@ -7,6 +7,7 @@ use edgevae_core::format::{Activation, CalibrationSet, DecoderVariance, HeadKind
 use edgevae_core::signature::TRAILER_LEN;
 use serde::Serialize;
 
+use crate::target::{Core, Needs};
 use crate::threshold;
 
 /// A model file's contents but for the weights.
@@ -48,6 +49,9 @@ pub struct Inspection {
     pub features: Vec<FeatureInfo>,
     /// Bytes of the file: what it takes in flash.
     pub file_bytes: usize,
+    /// What it needs on the core that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Needs>,
     /// The type of the detector that the model asks for.
     pub detector: String,
     /// Bytes of that detector without its reference to the model: what scoring takes in RAM.
@@ -107,9 +111,11 @@ pub struct FeatureInfo {
 }
 
 impl Inspection {
-    /// Describes a loaded model; `bytes` are those it was loaded from, without the signature that it may have.
-    pub fn of(model: &Model<'_>, bytes: &[u8], signed: bool) -> Self {
+    /// Describes a loaded model; `bytes` are those it was loaded from, without the signature that it may have, `core` is one
+    /// to tell the needs on.
+    pub fn of(model: &Model<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
         let header = model.header();
+        let file_bytes = bytes.len() + if signed { TRAILER_LEN } else { 0 };
         let calibration = model.calibration();
         let (exceedances, rows) = (calibration.exceedances, calibration.rows);
         let checksum = bytes.last_chunk().map_or(0, |field| u32::from_le_bytes(*field));
@@ -171,7 +177,8 @@ impl Inspection {
                 Missing::Mean => "mean",
             },
             features: features.collect(),
-            file_bytes: bytes.len() + if signed { TRAILER_LEN } else { 0 },
+            file_bytes,
+            target: core.map(|core| core.needs(model, file_bytes)),
             detector: format!("Detector::<{}, {}{memory}>", model.inputs(), model.width()),
             detector_bytes: 4 * model.scratch_len(),
         }
@@ -212,6 +219,26 @@ impl Inspection {
         line("missing", &self.missing);
         line("flash", &format_args!("{} bytes (this file)", self.file_bytes));
         line("RAM", &format_args!("{} bytes ({})", self.detector_bytes, self.detector));
+        if let Some(needs) = &self.target {
+            let Needs {
+                core, features, weights_bytes, code_bytes, detector_bytes, model_view_bytes, stack_bytes, ..
+            } = needs;
+            let (flash, ram) = (needs.flash(), needs.ram());
+            let name = &format!("on {core}");
+            line(
+                name,
+                &format_args!(
+                    "flash {flash} bytes: code {code_bytes} (feature `{features}`), this file {weights_bytes}"
+                ),
+            );
+            line(
+                "",
+                &format_args!(
+                    "RAM {ram} bytes: detector {detector_bytes}, model {model_view_bytes}, stack {stack_bytes}"
+                ),
+            );
+            line("", &format_args!("smallest image {} bytes", needs.image_bytes));
+        }
         line("features", &format_args!("{:<24} {:>14} {:>14}", "name", "mean", "scale"));
         for feature in self.features.iter().take(SHOWN) {
             line("", &format_args!("{:<24} {:>14} {:>14}", feature.name, feature.mean, feature.scale));

@@ -27,6 +27,7 @@ pub mod scoring;
 pub mod signing;
 pub mod summary;
 pub mod sweep;
+pub mod target;
 pub mod threshold;
 pub mod train;
 pub mod vae;

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use edgevae_trainer::inspect::Inspection;
 use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::target::Core;
 
 #[derive(Debug, Args)]
 pub struct Cmd {
     /// Model file
     #[arg(value_name = "FILE")]
     model: PathBuf,
+    /// Flash and RAM that it needs on a core, as measured: cortex-m0, -m3, -m4f, -m7, -m33, -m55, rv32imac
+    #[arg(long, value_name = "CORE", value_parser = Core::parse)]
+    target: Option<Core>,
     /// All of it as JSON
     #[arg(long)]
     json: bool,
@@ -19,7 +23,7 @@ pub struct Cmd {
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
-        let inspection = Inspection::of(&file.model()?, file.bytes(), file.is_signed());
+        let inspection = Inspection::of(&file.model()?, file.bytes(), file.is_signed(), self.target);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&inspection)?);
         } else {

@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod progress;
 pub mod rows;
+pub mod samples;
 pub mod score;
 pub mod sign;
 pub mod sweep;

@@ -120,6 +120,18 @@ impl RowsArgs {
         Ok(source)
     }
 
+    /// Reads the samples that a model takes and hands them to `each` in blocks, in order, without a score.
+    pub fn read(
+        &self,
+        model: &Model<'_>,
+        quiet: bool,
+        mut each: impl FnMut(&Block) -> anyhow::Result<()> + Send,
+    ) -> anyhow::Result<()> {
+        let mut source = self.open(model, None, quiet)?;
+        for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;
+        Ok(())
+    }
+
     /// Scores every row in order and hands it to `each`; memory does not grow with the file.
     pub fn score(
         &self,

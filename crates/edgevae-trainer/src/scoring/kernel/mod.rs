@@ -2,7 +2,8 @@
 //!
 //! A lane does for its row what [`Dense::forward`](edgevae_core::Dense::forward) does: it starts with the bias, adds the
 //! products in the order of the inputs, rounds each product before it is added, and applies ReLU as
-//! `if y < 0 { 0 } else { y }`. So the bits are the core's, whatever the width of a vector. Several rows and outputs
+//! `if y < 0 { 0 } else { y }` (the core makes +0 of -0 as well, which no score can tell). So the bits are the core's,
+//! whatever the width of a vector. Several rows and outputs
 //! advance together in registers: each weight is loaded once for all rows of the block, each input once for a strip of
 //! outputs.
 
