@@ -79,7 +79,37 @@ kani() { # proofs for the arithmetic that sizes and slices buffers
 # Says that a check has not been made, so that nobody takes its silence for success.
 skipped() { echo "NOT RUN: $1 is not here ($2)" >&2; }
 
-ALL="fmt clippy doc features test no_panic msrv deny fuzz miri kani"
+setup() { # cross targets, emulators and C tools for the checks below
+  firmware-example/setup.sh --c
+}
+
+firmware_lint() { # formatting, lints and unit tests of the firmware example's portable parts
+  cargo fmt --manifest-path firmware-example/Cargo.toml --all --check
+  cargo clippy --manifest-path firmware-example/Cargo.toml -p edgevae-firmware -p edgevae-embed --all-targets --locked -- -D warnings
+  cargo test --manifest-path firmware-example/Cargo.toml -p edgevae-firmware -p edgevae-embed --locked --quiet
+}
+
+hardware() { # firmware of every real board builds for its target
+  setup
+  firmware-example/tools/hardware.sh
+}
+
+panic_free() { # no panic is reachable from loading and scoring, on any target
+  setup
+  firmware-example/tools/panic_free.sh
+}
+
+firmware() { # emulated boards and the C example give the bits of the desk; every run ends
+  setup
+  cargo test --locked -p edgevae-tests --test firmware -- --ignored --test-threads 1
+}
+
+budget() { # flash, RAM, stack and instructions against the table that is checked in
+  setup
+  firmware-example/tools/budget.sh
+}
+
+ALL="fmt clippy doc features test no_panic msrv deny fuzz miri kani firmware_lint panic_free firmware budget hardware"
 
 names() { sed -nE 's/^([a-z_]+)\(\) \{ # (.*)/\1\t\2/p' "$0" | expand -t 12; }
 

@@ -1,0 +1,7 @@
+//! Embeds the model and hands `memory.x` to the linker.
+
+fn main() {
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
+    edgevae_embed::model(64 * 1024);
+}

@@ -1,0 +1,105 @@
+//! Build-script helper: puts a model file into a firmware image and tells the image how large its detector must be.
+//!
+//! A firmware of your own needs none of this: write `include_model!("model.evae")` and `Detector::<10, 64>` by hand.
+//! Here it lets every board of the example take any model by `EDGEVAE_MODEL=FILE`.
+
+mod reference_net;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use edgevae_core::Model;
+use edgevae_core::format::TENSOR_ALIGN;
+
+/// How large a detector is: its const parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Capacity {
+    inputs: usize,
+    width: usize,
+    memory: usize,
+}
+
+/// The detector of a model that cannot say what it needs, because it does not load.
+const FALLBACK: Capacity = Capacity { inputs: 10, width: 64, memory: 0 };
+
+/// Writes `OUT_DIR/model.rs` with `MODEL: &[u8]` and the detector's `IN`, `WIDTH` and `MEMORY` for `include!`.
+///
+/// The model is the file that `EDGEVAE_MODEL` names, else `model.evae` in `firmware-example`, else the reference net: random
+/// weights that cost as much as real ones. A file that does not load is embedded all the same: refusing it is the
+/// firmware's work, and that can be watched.
+///
+/// They are what the model needs, but never more than fits `detector_bytes` of RAM: a model that is too
+/// large for the board meets a detector that is too small for it, and is refused with the reason.
+pub fn model(detector_bytes: usize) {
+    println!("cargo::rerun-if-env-changed=EDGEVAE_MODEL");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model.evae");
+    let source = env::var_os("EDGEVAE_MODEL").map(PathBuf::from).or(beside.exists().then_some(beside));
+    let bytes = match source {
+        Some(path) => {
+            println!("cargo::rerun-if-changed={}", path.display());
+            fs::read(&path).unwrap_or_else(|error| panic!("cannot read the model {}: {error}", path.display()))
+        }
+        None => reference_net::file(),
+    };
+    let Capacity { inputs, width, memory } = needs(&bytes).unwrap_or(FALLBACK).cut_to(detector_bytes);
+    fs::write(out.join("model.evae"), bytes).expect("OUT_DIR is writable");
+    let text = format!(
+        "/// The model file, in flash.\n\
+         pub static MODEL: &[u8] = edgevae_core::include_model!(concat!(env!(\"OUT_DIR\"), \"/model.evae\"));\n\
+         /// Features of a sample.\n\
+         pub const IN: usize = {inputs};\n\
+         /// Widest layer that the detector has room for.\n\
+         pub const WIDTH: usize = {width};\n\
+         /// Numbers that it has room for beside the network: what the model's heads ask for.\n\
+         pub const MEMORY: usize = {memory};\n"
+    );
+    fs::write(out.join("model.rs"), text).expect("OUT_DIR is writable");
+}
+
+/// The detector that a model file asks for; `None` when it does not load.
+fn needs(bytes: &[u8]) -> Option<Capacity> {
+    // `from_bytes` wants aligned bytes, a `Vec<u8>` promises none: start at the first aligned byte of a longer copy.
+    let mut copy = vec![0; bytes.len() + TENSOR_ALIGN];
+    let start = copy.as_ptr().align_offset(TENSOR_ALIGN);
+    let aligned = &mut copy[start..start + bytes.len()];
+    aligned.copy_from_slice(bytes);
+    match Model::from_bytes(aligned) {
+        Ok(model) => Some(Capacity { inputs: model.inputs(), width: model.width(), memory: model.memory_len() }),
+        Err(error) => {
+            println!("cargo::warning=the firmware will refuse this model: {error}");
+            None
+        }
+    }
+}
+
+impl Capacity {
+    /// Cuts it to what fits: 4 bytes a number, for an input a sample and a residual, for a unit of width two buffers.
+    fn cut_to(self, detector_bytes: usize) -> Self {
+        let inputs = self.inputs.min(detector_bytes / 16).max(1);
+        let memory = self.memory.min(detector_bytes / 8);
+        let width = self.width.min(detector_bytes.saturating_sub(8 * inputs + 4 * memory) / 8).max(1);
+        Self { inputs, width, memory }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Capacity, needs, reference_net};
+
+    #[test]
+    fn a_detector_is_as_large_as_its_model_where_the_ram_allows() {
+        let cut = |inputs, width, memory| {
+            let Capacity { inputs, width, memory } = Capacity { inputs, width, memory }.cut_to(8192);
+            (inputs, width, memory)
+        };
+        assert_eq!(cut(10, 64, 40), (10, 64, 40));
+        assert_eq!(cut(10, 4096, 0), (10, 1014, 0));
+        assert_eq!(cut(2000, 64, 9000), (512, 1, 1024));
+    }
+
+    #[test]
+    fn the_reference_net_loads() {
+        assert_eq!(needs(&reference_net::file()), Some(Capacity { inputs: 10, width: 64, memory: 0 }));
+    }
+}

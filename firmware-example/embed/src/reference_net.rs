@@ -1,0 +1,68 @@
+//! The net that the budget is measured with: 10-64-32-8-32-64-10, random weights.
+//!
+//! Fixed here and not trained, so that instruction counts move only when the code that is measured moves.
+
+use edgevae_core::format::{
+    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing,
+};
+
+const INPUTS: usize = 10;
+const LAYERS: [(usize, Activation); 6] = [
+    (64, Activation::Relu),
+    (32, Activation::Relu),
+    (8, Activation::Linear),
+    (32, Activation::Relu),
+    (64, Activation::Relu),
+    (INPUTS, Activation::Linear),
+];
+/// Postcard strings `f0` to `f9`.
+const NAMES: &[u8] = b"\x02f0\x02f1\x02f2\x02f3\x02f4\x02f5\x02f6\x02f7\x02f8\x02f9";
+
+/// The model file's bytes.
+pub fn file() -> Vec<u8> {
+    let layer = |(outputs, activation)| Layer { outputs: outputs as u16, activation };
+    let header = Header {
+        tool: "edgevae reference net",
+        seed: 0,
+        inputs: INPUTS as u16,
+        encoder_layers: 3,
+        layers: LAYERS.into_iter().map(layer).collect(),
+        missing: Missing::Error,
+        encoder_logvar: false,
+        decoder_variance: DecoderVariance::Unit,
+        heads: [HeadSpec { kind: HeadKind::Mse, knots: 0 }].into_iter().collect(),
+        threshold: 2.0,
+        calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
+        names: NAMES,
+    };
+    let tensors = tensors();
+    let mut out = vec![0; format::max_encoded_len(&header, tensors.len())];
+    let length = format::encode(&header, &tensors, &mut out).expect("the buffer is as long as an encoder may need");
+    out.truncate(length);
+    out
+}
+
+/// Scaler (mean 0, scale 1), then weights uniform in `±sqrt(6 / inputs)` (He et al. 2015), biases in `±0.1`.
+fn tensors() -> Vec<f32> {
+    let mut random = Random(1);
+    let mut tensors = [[0.0; INPUTS], [1.0; INPUTS]].concat();
+    let mut inputs = INPUTS;
+    for (outputs, _) in LAYERS {
+        let bound = (6.0 / inputs as f64).sqrt();
+        tensors.extend((0..inputs * outputs).map(|_| (bound * random.symmetric()) as f32));
+        tensors.extend((0..outputs).map(|_| (0.1 * random.symmetric()) as f32));
+        inputs = outputs;
+    }
+    tensors
+}
+
+/// Knuth's 64-bit linear congruential generator (TAOCP 2, 3.3.4); its upper bits are good enough for weights.
+struct Random(u64);
+
+impl Random {
+    /// Uniform in `[-1, 1)`, a multiple of 2^-31.
+    fn symmetric(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from((self.0 >> 32) as i32) / f64::from(1_u32 << 31)
+    }
+}

@@ -1,0 +1,81 @@
+//! The part of the firmware that is the same on every board: sample, score, show.
+//!
+//! A board implements [`Board`] in some twenty lines: where samples come from, and what a state does. `boards/` has
+//! emulated ones, whose samples are rows of a file, and real ones, whose samples are readings of a converter.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod window;
+
+use edgevae_core::{Detector, ScoreError, Verdict};
+
+pub use window::Window;
+
+/// What a board has to offer: the driver of its sensor and of its lamp.
+pub trait Board<const IN: usize> {
+    /// Why a driver failed.
+    type Error;
+
+    /// Fills in the next sample, raw sensor units; `false` when there is none any more.
+    ///
+    /// # Errors
+    /// The driver's.
+    fn sample(&mut self, sample: &mut [f32; IN]) -> Result<bool, Self::Error>;
+
+    /// Shows what became of the sample.
+    ///
+    /// # Errors
+    /// The driver's.
+    fn show(&mut self, outcome: Result<Verdict, ScoreError>) -> Result<(), Self::Error>;
+}
+
+/// What a lamp can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The sample is like those that the model was trained on.
+    Normal,
+    /// Its score lies above the threshold.
+    Anomaly,
+    /// It has no score: a sensor that yields NaN or nonsense. Never take it for normal.
+    SensorFault,
+}
+
+impl From<Result<Verdict, ScoreError>> for State {
+    fn from(outcome: Result<Verdict, ScoreError>) -> Self {
+        match outcome {
+            Ok(verdict) if verdict.is_anomaly => Self::Anomaly,
+            Ok(_) => Self::Normal,
+            Err(_) => Self::SensorFault,
+        }
+    }
+}
+
+/// Scores samples until the board has none any more: on hardware, for ever.
+///
+/// # Errors
+/// The first error of a driver.
+pub fn watch<B: Board<IN>, const IN: usize, const WIDTH: usize, const MEMORY: usize>(
+    detector: &mut Detector<'_, IN, WIDTH, MEMORY>,
+    board: &mut B,
+) -> Result<(), B::Error> {
+    let mut sample = [0.0; IN];
+    while board.sample(&mut sample)? {
+        board.show(detector.score(&sample))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use edgevae_core::{ScoreError, Verdict};
+
+    #[test]
+    fn a_sample_without_a_score_is_a_fault_and_never_normal() {
+        let verdict = |is_anomaly| Ok(Verdict { score: 1.0, is_anomaly });
+        assert_eq!(State::from(verdict(false)), State::Normal);
+        assert_eq!(State::from(verdict(true)), State::Anomaly);
+        assert_eq!(State::from(Err(ScoreError::NonFinite { index: 0 })), State::SensorFault);
+        assert_eq!(State::from(Err(ScoreError::Overflow)), State::SensorFault);
+    }
+}

@@ -1,0 +1,287 @@
+//! The firmware example in its emulators: the bits of the desk on every board, and an end for every run.
+//!
+//! They need cross targets and QEMU, which `./ci.sh firmware` sets up; without them they are ignored and not passed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::{env, fs, thread};
+
+use edgevae_tests::{Ran, binary, edgevae, real_data};
+
+const WHY: &str = "run `./ci.sh firmware`";
+
+fn firmware() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-example").canonicalize().expect(WHY)
+}
+
+/// Names of the emulated boards.
+fn boards() -> Vec<String> {
+    let table = fs::read_to_string(firmware().join("boards/qemu/boards.csv")).expect(WHY);
+    table.lines().skip(1).map(|line| line.split(',').next().expect("a name").to_owned()).collect()
+}
+
+/// `12345` as `12,345`.
+fn grouped(number: &str) -> String {
+    let groups: Vec<&str> =
+        number.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+#[test]
+fn the_table_in_the_readme_is_the_budget() {
+    let budget = fs::read_to_string(firmware().join("../crates/edgevae-trainer/src/budget.csv")).unwrap();
+    let readme = fs::read_to_string(firmware().join("README.md")).unwrap();
+    for line in budget.lines().skip(1) {
+        let fields: Vec<String> = line.split(',').map(grouped).collect();
+        let [_, _, _, code, code_all, statics, load, score, score_all, _, loading, scoring, scoring_all] = &fields[..]
+        else {
+            panic!("{line}: not thirteen fields");
+        };
+        assert_eq!(statics, "0", "{line}: the README says that there are none");
+        let names: Vec<&str> = line.split(',').take(2).collect();
+        let row = format!(
+            "| `{}` | {} | {code} | {code_all} | {load} | {score} | {score_all} | {loading} | {scoring} | {scoring_all} |",
+            names[0], names[1]
+        );
+        assert!(readme.contains(&row), "README.md of the firmware example lacks this row:\n{row}");
+    }
+}
+
+/// Runs a script of the firmware example.
+fn script(folder: &Path, name: &str, words: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let output = Command::new(firmware().join(name))
+        .args(words)
+        .current_dir(folder)
+        .env("EDGEVAE_BIN", binary())
+        .env_remove("CARGO_TARGET_DIR")
+        .envs(variables.iter().copied())
+        .output()
+        .expect("bash runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Scores a file on boards, two at a time, and compares with the desk.
+fn assert_boards_equal_the_desk(boards: Vec<String>, folder: &Path, model: &str, data: &str, rows: usize) {
+    let desk = edgevae(folder, &format!("score --model {model} --data {data} --quiet")).ok();
+    assert!(desk.lines().count() > rows, "{} rows are too few", desk.lines().count() - 1);
+    let queue = Mutex::new(boards);
+    let next = || queue.lock().expect("no thread panics with it").pop();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(board) = next() {
+                    let ran = script(folder, "run.sh", &["--board", &board, "--model", model, "--data", data], &[]);
+                    assert_eq!(ran.code, Some(0), "{board}: {}", ran.stderr);
+                    for (line, (found, expected)) in ran.stdout.lines().zip(desk.lines()).enumerate() {
+                        // A score is the shortest decimal that reads back to the same bits: equal text, equal bits.
+                        assert_eq!(found, expected, "{board}, line {}", line + 1);
+                    }
+                    assert_eq!(ran.stdout.len(), desk.len(), "{board}");
+                    eprintln!("{board}: {} rows equal the desk to the bit", desk.lines().count() - 1);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_board_gives_the_bits_of_the_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1200 --out rows.csv").ok();
+    edgevae(dir.path(), "train --data rows.csv --label label --hidden 16 --latent 3 --epochs 3 --quiet --out run").ok();
+    assert_boards_equal_the_desk(boards(), dir.path(), "run/model.evae", "rows.csv", 1200);
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_board_gives_the_bits_of_the_desk_on_a_real_data_set() {
+    let Some(data) = real_data("cardio") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let data = data.canonicalize().unwrap().display().to_string();
+    edgevae(
+        dir.path(),
+        &format!("train --data {data} --label label --hidden 24,12 --latent 4 --epochs 3 --quiet --out run"),
+    )
+    .ok();
+    assert_boards_equal_the_desk(boards(), dir.path(), "run/model.evae", &data, 1000);
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn all_heads_together_give_the_bits_of_the_desk_with_and_without_a_floating_point_unit() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1000 --out rows.csv").ok();
+    let flags = "--likelihood gaussian --score combined --hidden 16 --latent 3 --epochs 2 --quiet";
+    edgevae(dir.path(), &format!("train --data rows.csv --label label {flags} --out run")).ok();
+    let boards = ["microbit", "an386", "virt"].map(str::to_owned).to_vec();
+    assert_boards_equal_the_desk(boards, dir.path(), "run/model.evae", "rows.csv", 999);
+
+    // A firmware without those heads says which one it lacks.
+    let model = dir.path().join("run/model.evae").display().to_string();
+    edgevae(dir.path(), "samples --model run/model.evae --data rows.csv --out samples.bin").ok();
+    let words = ["an386", "score", "--no-default-features"];
+    let image = script(dir.path(), "tools/build.sh", &words, &[("EDGEVAE_MODEL", &model)]).ok().trim().to_owned();
+    let ran = script(dir.path(), "tools/emulate.sh", &["an386", &image], &[]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the model is refused: the model needs the head `combination`"), "{}", ran.stderr);
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn one_input_and_two_thousand_run_on_the_m4f() {
+    let dir = tempfile::tempdir().unwrap();
+    for features in [1, 2000] {
+        edgevae(dir.path(), &format!("synth --rows 60 --features {features} --out {features}.csv")).ok();
+        edgevae(
+            dir.path(),
+            &format!(
+                "train --data {features}.csv --label label --hidden 16 --latent 2 --epochs 1 --quiet --out {features}"
+            ),
+        )
+        .ok();
+        let (model, data) = (format!("{features}/model.evae"), format!("{features}.csv"));
+        let desk = edgevae(dir.path(), &format!("score --model {model} --data {data} --quiet")).ok();
+        let board = script(dir.path(), "run.sh", &["--board", "an386", "--model", &model, "--data", &data], &[]).ok();
+        assert_eq!(board, desk, "{features} inputs");
+    }
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn a_damaged_model_and_one_that_does_not_fit_are_refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 60 --features 3 --out rows.csv").ok();
+    let train = |hidden: &str, out: &str| {
+        let flags = "--label label --latent 2 --epochs 1 --quiet";
+        edgevae(dir.path(), &format!("train --data rows.csv --hidden {hidden} {flags} --out {out}")).ok();
+    };
+    train("8", "small");
+    train("1500", "wide");
+    edgevae(dir.path(), "samples --model small/model.evae --data rows.csv --out samples.bin").ok();
+    let mut bytes = fs::read(dir.path().join("small/model.evae")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(dir.path().join("damaged.evae"), bytes).unwrap();
+
+    let refused = |board: &str, model: &str| {
+        let model = dir.path().join(model).display().to_string();
+        let built = script(dir.path(), "tools/build.sh", &[board, "score"], &[("EDGEVAE_MODEL", &model)]);
+        let image = built.ok().trim().to_owned();
+        let ran = script(dir.path(), "tools/emulate.sh", &[board, &image], &[]);
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        ran.stderr
+    };
+    let said = refused("an386", "damaged.evae");
+    assert!(said.contains("the model is refused: damaged: checksum"), "{said}");
+    let said = refused("microbit", "wide/model.evae");
+    assert!(
+        said.contains("the model is a Detector::<3, 1500, 0> (inputs, widest layer, memory of its heads)"),
+        "{said}"
+    );
+    assert!(said.contains("this one is a Detector::<3, "), "{said}");
+
+    // What does not fit into flash does not link, and the linker says by how much.
+    edgevae(dir.path(), "synth --rows 60 --features 2000 --out many.csv").ok();
+    let flags = "--hidden 32 --label label --latent 2 --epochs 1 --quiet";
+    edgevae(dir.path(), &format!("train --data many.csv {flags} --out many")).ok();
+    let ran =
+        script(dir.path(), "run.sh", &["--board", "microbit", "--model", "many/model.evae", "--data", "many.csv"], &[]);
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("will not fit in region 'FLASH'"), "{}", ran.stderr);
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn a_panic_a_fault_and_a_hang_end_the_run_and_say_where() {
+    let dir = tempfile::tempdir().unwrap();
+    for board in ["an386", "virt"] {
+        let image = script(dir.path(), "tools/build.sh", &[board, "misbehave"], &[]).ok().trim().to_owned();
+        let run = |what| script(dir.path(), "tools/emulate.sh", &[board, &image, what], &[("EDGEVAE_TIME_LIMIT", "3")]);
+        for (what, code, said) in [
+            ("panic", 101, "misbehave.rs:"),
+            ("fault", 102, "misbehave::fault"),
+            ("hang", 124, "has not ended after 3 s: at pc 0x"),
+            ("hang", 124, "misbehave::hang"),
+        ] {
+            let ran = run(what);
+            assert_eq!(ran.code, Some(code), "{board}, {what}: {}", ran.stderr);
+            assert!(ran.stderr.contains(said), "{board}, {what}: `{said}` is not in: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn inspect_foretells_the_linked_image_within_three_percent() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 200 --features 6 --out rows.csv").ok();
+    edgevae(dir.path(), "train --data rows.csv --label label --hidden 40,20 --latent 4 --epochs 1 --quiet --out run")
+        .ok();
+    let model = dir.path().join("run/model.evae").display().to_string();
+    for (board, target) in [("an386", "cortex-m4f"), ("microbit", "cortex-m0"), ("virt", "rv32imac")] {
+        let told = edgevae(dir.path(), &format!("inspect {model} --target {target} --json")).ok();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let told = told["target"]["image_bytes"].as_f64().unwrap();
+        let image = script(
+            dir.path(),
+            "tools/build.sh",
+            &[board, "footprint", "--no-default-features"],
+            &[("EDGEVAE_MODEL", &model)],
+        )
+        .ok();
+        let sections = Command::new("size").arg(image.trim()).output().expect("binutils are installed").stdout;
+        let sections = String::from_utf8(sections).unwrap();
+        let linked: f64 = sections.lines().nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+        assert!((told / linked - 1.0).abs() <= 0.03, "{target}: inspect says {told} bytes, the image has {linked}");
+    }
+}
+
+#[test]
+#[ignore = "needs targets, emulators and C tools: ./ci.sh firmware"]
+fn the_c_example_gives_the_bits_of_the_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1000 --out rows.csv").ok();
+    edgevae(dir.path(), "train --data rows.csv --label label --hidden 16 --latent 3 --epochs 2 --quiet --out run").ok();
+    edgevae(dir.path(), "samples --model run/model.evae --data rows.csv --out samples.bin").ok();
+    let toolchain = script(dir.path(), "setup.sh", &["--toolchain"], &[]).ok();
+    let cargo = ["cargo", toolchain.trim()].join(";");
+    let source = firmware().join("../crates/edgevae-capi/example");
+    let run = |program: &str, words: &[&str]| {
+        let output = Command::new(program).args(words).current_dir(dir.path()).env_remove("RUSTUP_TOOLCHAIN").output();
+        let output = output.expect("CMake is there once setup.sh --c has run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let model = dir.path().join("run/model.evae");
+    run(
+        "cmake",
+        &[
+            "-S",
+            &source.display().to_string(),
+            "-B",
+            "build",
+            &format!("-DCMAKE_TOOLCHAIN_FILE={}", source.join("arm-none-eabi.cmake").display()),
+            &format!("-DEDGEVAE_MODEL={}", model.display()),
+            &format!("-DEDGEVAE_CARGO={}", cargo.trim_end_matches(';')),
+        ],
+    );
+    run("cmake", &["--build", "build"]);
+    script(dir.path(), "tools/emulate.sh", &["an386", "build/example.elf"], &[]).ok();
+
+    let results = fs::read(dir.path().join("scores.bin")).unwrap();
+    let (results, rest) = results.as_chunks::<12>();
+    assert!(rest.is_empty());
+    let desk = edgevae(dir.path(), "score --model run/model.evae --data rows.csv --quiet").ok();
+    assert_eq!(results.len(), 1000);
+    for (result, line) in results.iter().zip(desk.lines().skip(1)) {
+        let word = |at: usize| u32::from_le_bytes(result[at..at + 4].try_into().unwrap());
+        let fields: Vec<&str> = line.split(',').collect();
+        let score: f32 = fields[1].parse().unwrap();
+        assert_eq!(
+            (word(0), word(4), word(8)),
+            (fields[0].parse().unwrap(), score.to_bits(), fields[2].parse().unwrap())
+        );
+    }
+}
