@@ -52,7 +52,9 @@ typedef enum edgevae_status {
 } edgevae_status;
 
 // A checked view of a model file. Its contents are private; it may be moved, and needs no clean-up.
-typedef struct edgevae_model edgevae_model;
+typedef struct edgevae_model {
+  uint64_t storage[32];
+} edgevae_model;
 
 // A score and what it means at the model's threshold.
 typedef struct edgevae_verdict {

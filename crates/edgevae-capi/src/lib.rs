@@ -24,7 +24,7 @@ pub const EDGEVAE_MODEL_SIZE: usize = 256;
 pub const EDGEVAE_MODEL_ALIGN: usize = 8;
 
 /// A checked view of a model file. Its contents are private; it may be moved, and needs no clean-up.
-#[repr(C, align(8))]
+#[repr(C)]
 pub struct edgevae_model {
     storage: [u64; 32],
 }
