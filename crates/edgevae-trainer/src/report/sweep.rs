@@ -3,6 +3,7 @@
 use super::ReportError;
 use super::charts::sweep::{MOST_DOTS, MOST_SERIES, Series, Titles, configurations, option_curves};
 use super::html::{self, Escaped, figure, paragraph, section};
+use crate::fit::ACTIVE_KL;
 use crate::sweep::{Row, Statistic, cells, headings};
 
 /// Everything that the page of a sweep shows.
@@ -74,12 +75,14 @@ fn pictures(rows: &[Row]) -> Result<String, ReportError> {
             body += &figure(&svg, &caption);
         }
     }
+    let values = |row: &Row| row.varied.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>().join(", ");
     let dots: Vec<(String, Statistic)> =
-        rows.iter().filter_map(|row| Some((row.label(), row.number("ROC-AUC")?))).collect();
+        rows.iter().filter_map(|row| Some((values(row), row.number("ROC-AUC")?))).collect();
     if (2..=MOST_DOTS).contains(&dots.len()) {
         body += &figure(
-            &configurations("ROC-AUC of the test rows", 1.0, &dots)?,
-            "Every configuration, in the order of the table.",
+            &configurations("ROC-AUC of the test rows", 1.0, &names.join(", "), &dots)?,
+            "Every configuration, in the order of the table. A point is the mean over seeds, a bar one standard deviation to \
+             either side.",
         );
     }
     Ok(if body.is_empty() { body } else { section("pictures", "Pictures", &body) })
@@ -117,10 +120,23 @@ fn curves(rows: &[Row], option: &str, id: &'static str) -> Result<Option<String>
     const PANELS: [(&str, Titles); 3] = [
         (
             "reconstruction",
-            Titles { caption: "Reconstruction loss of the fitted rows", axis: "nats per row", most: UNBOUNDED },
+            Titles {
+                caption: "Reconstruction loss of the fitted rows",
+                axis: "nats per row",
+                most: UNBOUNDED,
+                least_shown: None,
+            },
         ),
-        ("KL", Titles { caption: "KL divergence of the fitted rows", axis: "nats per row", most: UNBOUNDED }),
-        ("ROC-AUC", Titles { caption: "ROC-AUC of the test rows", axis: "ROC-AUC", most: 1.0 }),
+        (
+            "KL",
+            Titles {
+                caption: "KL divergence of the fitted rows",
+                axis: "nats per row",
+                most: UNBOUNDED,
+                least_shown: Some(ACTIVE_KL),
+            },
+        ),
+        ("ROC-AUC", Titles { caption: "ROC-AUC of the test rows", axis: "ROC-AUC", most: 1.0, least_shown: None }),
     ];
     let known = |heading: &str| rows.iter().any(|row| row.number(heading).is_some());
     let panels: Vec<(&str, Titles)> = PANELS.into_iter().filter(|(heading, _)| known(heading)).collect();

@@ -65,12 +65,6 @@ impl Row {
     pub fn number(&self, heading: &str) -> Option<Statistic> {
         COLUMNS.iter().position(|column| column.0 == heading).and_then(|at| self.numbers[at])
     }
-
-    /// The varied options in a few words.
-    pub fn label(&self) -> String {
-        let pairs: Vec<String> = self.varied.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        if pairs.is_empty() { "all".to_owned() } else { pairs.join(", ") }
-    }
 }
 
 /// Groups the runs of each configuration, in the order of the grid.

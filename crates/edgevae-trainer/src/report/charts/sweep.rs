@@ -6,8 +6,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
 use super::canvas::{
-    Area, BLUE, Drawn, Figure, GREEN, GREY, INK, Marker, Panel, Plot, Stroke, VERMILLION, caption, line, marker, px,
-    stroke, text, text_width, write,
+    Area, BLUE, Drawn, Figure, GREEN, GREY, INK, Marker, Panel, Plot, Stroke, VERMILLION, bold, caption, line, marker,
+    px, stroke, text, text_width, write,
 };
 use crate::report::ReportError;
 use crate::sweep::Statistic;
@@ -20,8 +20,12 @@ const LEGEND_LINE: f64 = 20.0;
 pub(in crate::report) const MOST_SERIES: usize = 4;
 /// Configurations that fit under each other on a page.
 pub(in crate::report) const MOST_DOTS: usize = 40;
+/// Space above the configurations for the options' names.
+const HEADING: f64 = 12.0;
 /// Characters of a configuration's name beside its dot.
 const LABEL: usize = 52;
+/// Largest mean over smallest, above which a linear axis would show the largest alone.
+const SPAN: f64 = 20.0;
 
 /// One line: its name and for each panel a value at each position of the option.
 pub(in crate::report) struct Series {
@@ -38,6 +42,8 @@ pub(in crate::report) struct Titles {
     pub axis: &'static str,
     /// Largest value that the number can have.
     pub most: f64,
+    /// Where a logarithmic axis ends that spans more than [`SPAN`]; `None` for a number that keeps a linear one.
+    pub least_shown: Option<f64>,
 }
 
 fn style(series: usize) -> (RGBColor, Stroke, Marker) {
@@ -68,16 +74,18 @@ pub(in crate::report) fn option_curves(
             let last = at + 1 == panels.len();
             let (upper, rest) = below.split_vertically(px(if last { PANEL + X_AXIS } else { PANEL }));
             below = rest;
+            let logarithmic = titles.least_shown.and_then(|least| logarithmic_axis(series, at, least));
+            let note = if logarithmic.is_some() { note(series, at, titles.least_shown) } else { String::new() };
             let panel = Panel {
                 margins: [30.0, 18.0, if last { X_AXIS } else { 8.0 }, 84.0],
                 x: Axis::categories(positions),
-                y: value_axis(series, at, titles.most),
+                y: logarithmic.unwrap_or_else(|| value_axis(series, at, titles.most, 4)),
                 x_title: last.then_some(option),
                 y_title: titles.axis,
                 x_grid: true,
             };
             let plot = panel.draw(&upper)?;
-            caption(area, &plot, titles.caption)?;
+            caption(area, &plot, &format!("{}{note}", titles.caption))?;
             for (index, values) in series.iter().enumerate() {
                 draw_series(area, &plot, index, &values.values[at], series.len())?;
             }
@@ -90,7 +98,7 @@ pub(in crate::report) fn option_curves(
 }
 
 /// Room for every mean with its deviation, no higher than `most`.
-fn value_axis(series: &[Series], panel: usize, most: f64) -> Axis {
+fn value_axis(series: &[Series], panel: usize, most: f64, ticks: usize) -> Axis {
     let ends = series.iter().flat_map(|series| series.values[panel].iter().flatten()).flat_map(|statistic| {
         let deviation = statistic.deviation.unwrap_or(0.0);
         [statistic.mean - deviation, statistic.mean + deviation]
@@ -98,12 +106,30 @@ fn value_axis(series: &[Series], panel: usize, most: f64) -> Axis {
     let (low, high) =
         ends.filter(|v| v.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     if low > high {
-        return Axis::linear(0.0, 1.0, 4);
+        return Axis::linear(0.0, 1.0, ticks);
     }
     // Equal values keep an axis around them that is neither empty nor beyond what can be.
     let room = (0.08 * (high - low)).max(0.002 * high.abs());
     let bottom = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
-    Axis::linear(bottom, (high + room).min(most), 4)
+    Axis::linear(bottom, (high + room).min(most), ticks)
+}
+
+/// From `least` up; what is smaller lies on the axis. `None` where the means differ too little to ask for it.
+fn logarithmic_axis(series: &[Series], panel: usize, least: f64) -> Option<Axis> {
+    let known = series.iter().flat_map(|series| series.values[panel].iter().flatten());
+    let known: Vec<&Statistic> = known.filter(|statistic| statistic.mean.is_finite()).collect();
+    let greatest = known.iter().map(|statistic| statistic.mean).fold(0.0, f64::max);
+    let smallest = known.iter().map(|statistic| statistic.mean).fold(f64::INFINITY, f64::min).max(least);
+    let top =
+        known.iter().map(|statistic| statistic.mean + statistic.deviation.unwrap_or(0.0)).fold(greatest, f64::max);
+    (greatest > SPAN * smallest).then(|| Axis::logarithmic((0.7 * smallest).max(least), 1.3 * top, 5))
+}
+
+/// What the caption of a logarithmic panel adds.
+fn note(series: &[Series], panel: usize, least: Option<f64>) -> String {
+    let mut means = series.iter().flat_map(|series| series.values[panel].iter().flatten()).map(|value| value.mean);
+    let cut = least.filter(|least| means.any(|mean| mean < *least));
+    ", log scale".to_owned() + &cut.map_or(String::new(), |least| format!("; what is below {least} lies on the axis"))
 }
 
 fn draw_series(area: &Area, plot: &Plot, index: usize, values: &[Option<Statistic>], of: usize) -> Drawn {
@@ -145,29 +171,33 @@ fn draw_legend(area: &Area, series: &[Series], top: f64) -> Drawn {
     Ok(())
 }
 
-/// One line for each configuration: its name, mean and standard deviation of a number.
+/// One line for each configuration: the values of its `options`, mean and standard deviation of a number.
 pub(in crate::report) fn configurations(
     title: &str,
     most: f64,
+    options: &str,
     rows: &[(String, Statistic)],
 ) -> Result<String, ReportError> {
     let means: Vec<String> = rows.iter().map(|(name, statistic)| format!("{name}: {statistic:.4}")).collect();
-    let description = format!("Mean ± standard deviation over seeds. {}.", means.join("; "));
-    let height = 16.0 + 20.0 * rows.len() as f64 + X_AXIS;
-    let longest = rows.iter().map(|(name, _)| text_width(&shortened(name, LABEL), 12.0)).fold(40.0, f64::max);
+    let description = format!("Mean ± standard deviation over seeds, by {options}. {}.", means.join("; "));
+    let height = HEADING + 16.0 + 20.0 * rows.len() as f64 + X_AXIS;
+    let names = rows.iter().map(|(name, _)| name.as_str()).chain([options]);
+    let longest = names.map(|name| text_width(&shortened(name, LABEL), 12.0)).fold(40.0, f64::max);
     let left = longest.min(380.0) + 16.0;
     Figure { id: "configurations", title, description: &description, size: (WIDTH, height) }.draw(|area| {
         let all: Vec<Option<Statistic>> = rows.iter().map(|(_, statistic)| Some(*statistic)).collect();
         let series = [Series { name: String::new(), values: vec![all] }];
         let panel = Panel {
-            margins: [12.0, 24.0, X_AXIS, left],
-            x: value_axis(&series, 0, most),
+            margins: [HEADING + 12.0, 24.0, X_AXIS, left],
+            x: value_axis(&series, 0, most, 8),
             y: Axis::categories(&vec![String::new(); rows.len()]),
             x_title: Some(title),
             y_title: "",
             x_grid: true,
         };
         let plot = panel.draw(area)?;
+        let heading = bold(12.0, INK, HPos::Right, VPos::Center);
+        write(area, (px(left - 10.0), px(HEADING)), &shortened(options, LABEL), heading)?;
         for (at, (name, statistic)) in rows.iter().enumerate() {
             // Downwards, in the order of the table.
             let row = (rows.len() - 1 - at) as f64;

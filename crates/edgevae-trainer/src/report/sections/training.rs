@@ -35,7 +35,8 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
         let out = match map.left_out {
             0 => String::new(),
             rows => {
-                format!(" {} left out of the picture.", plural(rows, "other row is").replace("rows is", "rows are"))
+                let are = if rows == 1 { "is" } else { "are" };
+                format!(" {} {are} left out of the picture.", plural(rows, "other row"))
             }
         };
         let statement = format!(
