@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How much of the reference result is the luck of the draw: the construction of `edgevae synth` drawn by NumPy instead.
 
-    python3 -m pip install numpy
-    scripts/reference_draws.py target/release/edgevae [SEEDS]
+    python3 -m venv runs/venv && runs/venv/bin/pip install numpy
+    runs/venv/bin/python scripts/reference_draws.py target/release/edgevae [SEEDS]
 
 Each seed draws 10,000 rows as docs/EXPERIMENTS.md describes them; `edgevae train` with its defaults does the rest.
 """
@@ -10,10 +10,11 @@ import json
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
-edgevae, seeds = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 30
+edgevae, seeds = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if sys.argv[2:] else 30
 
 
 def draw(seed):
@@ -40,7 +41,7 @@ for seed in range(seeds):
             flags = ["--data", "rows.csv", "--label", "label", "--seed", str(seed), "--train-on", train_on, "--out", train_on]
             subprocess.run([edgevae, "train", *flags, "--quiet"], cwd=folder, check=True)
             with open(f"{folder}/{train_on}/metrics.json") as metrics:
-                both.append(json.load(metrics)["test"]["roc_auc"])
+                both.append(json.load(metrics)["roc_auc"])
         aucs.append(both)
 for name, chosen in (("seeds 0 to 4", aucs[:5]), (f"seeds 0 to {seeds - 1}", aucs)):
     mean, deviation = np.mean(chosen, axis=0), np.std(chosen, axis=0, ddof=1)
