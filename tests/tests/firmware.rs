@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs, thread};
 
+use edgevae_core::ScoreError;
 use edgevae_tests::{Ran, binary, edgevae, real_data};
 
 const WHY: &str = "run `./ci.sh firmware`";
@@ -127,6 +128,34 @@ fn all_heads_together_give_the_bits_of_the_desk_with_and_without_a_floating_poin
     let ran = script(dir.path(), "tools/emulate.sh", &["an386", &image], &[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("the model is refused: the model needs the head `combination`"), "{}", ran.stderr);
+}
+
+/// What it is, the bits of the sample, the bits of its score or the error: the table of the core's own `faults` test.
+const FAULTS: [(&str, [u32; 3], Result<u32, ScoreError>); 19] = include!("../../crates/edgevae-core/tests/data/faults.in");
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn numerical_faults_have_the_stated_outcome_on_every_board() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = firmware().join("../crates/edgevae-core/tests/data/small-v1.evae").display().to_string();
+    let samples: Vec<u8> =
+        (1_u32..).zip(FAULTS).flat_map(|(row, (_, [a, b, c], _))| [row, a, b, c]).flat_map(u32::to_le_bytes).collect();
+    fs::write(dir.path().join("samples.bin"), samples).unwrap();
+    let scores: Vec<(usize, u32)> =
+        FAULTS.iter().enumerate().filter_map(|(at, (_, _, outcome))| Some((at + 1, outcome.ok()?))).collect();
+    for board in boards() {
+        let words = [&board, "score"];
+        let image = script(dir.path(), "tools/build.sh", &words, &[("EDGEVAE_MODEL", &model)]).ok().trim().to_owned();
+        script(dir.path(), "tools/emulate.sh", &[&board, &image], &[]).ok();
+        let found: Vec<(usize, u32)> = fs::read_to_string(dir.path().join("scores.csv"))
+            .unwrap()
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').collect::<Vec<_>>())
+            .map(|fields| (fields[0].parse().unwrap(), fields[1].parse::<f32>().unwrap().to_bits()))
+            .collect();
+        assert_eq!(found, scores, "{board}: a row that is an error has no score");
+    }
 }
 
 #[test]

@@ -255,6 +255,19 @@ mod tests {
 
     proptest! {
         #[test]
+        fn scaling_and_unscaling_return_the_row_to_a_rounding_step_of_its_largest_number(
+            cells in prop::collection::vec(-1e6f32..1e6, 2..60),
+        ) {
+            let table = Array2::from_shape_vec((cells.len(), 1), cells.clone()).unwrap();
+            let scaler = Scaler::fit(table.view()).unwrap();
+            let largest = cells.iter().fold(0f64, |largest, &cell| largest.max(f64::from(cell).abs()));
+            for (&cell, &scaled) in cells.iter().zip(scaler.transform(table.view()).iter()) {
+                let back = f64::from(scaled) * scaler.scale[0] + scaler.mean[0];
+                prop_assert!((back - f64::from(cell)).abs() <= 4.0 * f64::from(f32::EPSILON) * largest, "{} {}", cell, back);
+            }
+        }
+
+        #[test]
         fn merged_parts_equal_the_whole(
             values in prop::collection::vec(prop::option::weighted(0.9, 999_000f32..1_001_000f32), 1..120), cut in 0usize..60,
         ) {
