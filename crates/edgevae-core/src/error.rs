@@ -42,6 +42,21 @@ pub enum LoadError {
     /// The weights do not start at a multiple of four bytes. Embed the file with
     /// [`include_model!`](crate::include_model) or copy it to an aligned buffer.
     Misaligned,
+    /// The file holds an int8 model: load it with `QuantizedModel`, or use the float model that it was made of.
+    Quantized,
+    /// The file holds a float model: load it with [`Model`](crate::Model), or make an int8 model of it with
+    /// `edgevae quantize`.
+    NotQuantized,
+    /// The model's head has no integer form.
+    NoIntegerForm {
+        /// Which head.
+        head: &'static str,
+    },
+    /// A sum of this layer could exceed 32 bits, or its scaling is out of bounds.
+    Accumulator {
+        /// Position of the layer.
+        layer: usize,
+    },
     /// Layer shapes do not chain from the inputs back to the inputs, or do not add up to the bytes present.
     Shapes,
     /// A weight, a bias or a scaler value is NaN or infinite.
@@ -106,6 +121,14 @@ impl fmt::Display for LoadError {
                 f.write_str("the header cannot be decoded although the checksum holds; export the model again")
             }
             Self::Misaligned => f.write_str("the bytes are not aligned to 4; embed the file with include_model!"),
+            Self::Quantized => f.write_str("an int8 model where a float model is expected"),
+            Self::NotQuantized => {
+                f.write_str("a float model where an int8 model is expected; make one with `edgevae quantize`")
+            }
+            Self::NoIntegerForm { head } => write!(f, "the head `{head}` has no integer form"),
+            Self::Accumulator { layer } => {
+                write!(f, "sums of layer {layer} could exceed 32 bits; quantize the model again")
+            }
             Self::Shapes => f.write_str("layer shapes do not add up; export the model again"),
             Self::NonFinite { index } => {
                 write!(f, "number {index} of the tensors is not finite; train the model again")

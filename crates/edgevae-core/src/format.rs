@@ -137,9 +137,20 @@ pub struct Calibration {
     pub quantile: Option<f64>,
 }
 
+/// What the numbers after the header are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Numbers {
+    /// The tensors of a float model.
+    Float32,
+    /// Weights of 8 bits and what integer scoring needs; see [`quant`](crate::quant).
+    Int8,
+}
+
 /// Everything in a model file but its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header<'a> {
+    /// What follows the header.
+    pub numbers: Numbers,
     /// Name and version of the tool that wrote the file.
     pub tool: &'a str,
     /// Seed of the run that trained it.
@@ -172,6 +183,7 @@ impl Header<'_> {
     #[inline(always)]
     pub(crate) fn empty() -> Self {
         Self {
+            numbers: Numbers::Float32,
             tool: "",
             seed: 0,
             inputs: 0,
@@ -212,19 +224,28 @@ pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
     256 + header.tool.len() + header.names.len() + 4 * tensors
 }
 
-/// Writes a model file into `out` and returns its length. It checks nothing: load the result before you trust it.
+/// Writes the file of a float model into `out` and returns its length. It checks nothing: load the result before you
+/// trust it.
 ///
 /// # Errors
 /// [`EncodeError::BufferFull`]; [`max_encoded_len`] bytes are always enough.
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
 pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<usize, EncodeError> {
+    encode_words(header, bytemuck::cast_slice(tensors), out)
+}
+
+/// As [`encode`], of numbers that are four bytes each, whatever [`Numbers`] they are.
+///
+/// # Errors
+/// As [`encode`].
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
+pub fn encode_words(header: &Header<'_>, words: &[i32], out: &mut [u8]) -> Result<usize, EncodeError> {
     const FULL: EncodeError = EncodeError::BufferFull;
     let (prefix, rest) = out.split_first_chunk_mut::<HEADER_AT>().ok_or(FULL)?;
     let header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
     let rest = rest.get_mut(header_len..).ok_or(FULL)?;
 
     let mut varint = [0; 5];
-    let tensor_len = u32::try_from(4 * tensors.len()).map_err(|_| FULL)?;
+    let tensor_len = u32::try_from(4 * words.len()).map_err(|_| FULL)?;
     let tensor_len = postcard::to_slice(&tensor_len, &mut varint).map_err(|_| FULL)?;
     // The pad's own length takes one byte: it is below 128.
     let pad = (HEADER_AT + header_len + 1 + tensor_len.len()).wrapping_neg() % TENSOR_ALIGN;
@@ -238,8 +259,8 @@ pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<us
     put(&[u8::try_from(pad).map_err(|_| FULL)?])?;
     put([0; TENSOR_ALIGN].get(..pad).ok_or(FULL)?)?;
     put(tensor_len)?;
-    for value in tensors {
-        put(&value.to_le_bytes())?;
+    for word in words {
+        put(&word.to_le_bytes())?;
     }
     let body = HEADER_AT + header_len + at;
     let length = u32::try_from(body + CRC_LEN).map_err(|_| FULL)?;
@@ -270,13 +291,26 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     usize::try_from(u32::from_le_bytes(*field)).map_err(|_| LoadError::Truncated { expected: usize::MAX, found })
 }
 
-/// Checks length and checksum, reads the header into `header` (empty before) and returns the tensors, which stay where
-/// they are.
+/// Checks length and checksum of a float model's file, reads the header into `header` (empty before) and returns the
+/// tensors, which stay where they are.
 ///
 /// # Errors
-/// Every [`LoadError`] up to [`LoadError::Misaligned`]; shapes and numbers are for the caller to check.
-#[inline(never)]
+/// Every [`LoadError`] up to [`LoadError::Misaligned`], and [`LoadError::Quantized`]; shapes and numbers are for the
+/// caller to check.
 pub(crate) fn decode<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [f32], LoadError> {
+    let words = decode_words(bytes, header)?;
+    match header.numbers {
+        Numbers::Float32 => Ok(bytemuck::cast_slice(words)),
+        Numbers::Int8 => Err(LoadError::Quantized),
+    }
+}
+
+/// As [`decode`], whatever [`Numbers`] the file holds.
+///
+/// # Errors
+/// Every [`LoadError`] up to [`LoadError::Misaligned`].
+#[inline(never)]
+pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [i32], LoadError> {
     let (expected, found) = (declared_length(bytes)?, bytes.len());
     if found < expected {
         return Err(LoadError::Truncated { expected, found });

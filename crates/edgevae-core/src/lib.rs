@@ -4,7 +4,8 @@
 //! checks all of it once and reads it in place; a [`Detector`] owns the few hundred bytes that scoring needs.
 //!
 //! # Contract
-//! - No heap, no `unsafe`, no recursion, no randomness, no clock.
+//! - No heap, no `unsafe`, no recursion, no randomness, no clock. The cargo feature `asm`, off by default, adds the only
+//!   exception: kernels of [`quant`] in assembly, one file for each kind of core.
 //! - Nothing panics: not [`Model::from_bytes`] on any bytes, not a detector on any accepted model and any sample.
 //! - A damaged or foreign file is a [`LoadError`]; a sample without a score is a [`ScoreError`] and never "normal".
 //! - Sums run in a fixed order of plain multiplications and additions, so equal samples give equal bits everywhere.
@@ -12,7 +13,8 @@
 //! # Examples
 //! See [`Detector`].
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "asm"), forbid(unsafe_code))]
+#![cfg_attr(feature = "asm", deny(unsafe_code))]
 // What could panic, wrap or cut a number is written so that it cannot, or says why it does not.
 #![cfg_attr(
     not(test),
@@ -44,6 +46,8 @@ mod memory;
 mod model;
 #[cfg(kani)]
 mod proofs;
+#[cfg(feature = "int8")]
+pub mod quant;
 mod scaler;
 mod score;
 pub mod signature;
@@ -54,6 +58,8 @@ pub use dense::Dense;
 pub use detector::{Detector, SliceDetector};
 pub use error::{LoadError, ScoreError};
 pub use model::{Layers, Model};
+#[cfg(feature = "int8")]
+pub use quant::{QuantizedDetector, QuantizedModel, QuantizedVerdict, SliceQuantizedDetector};
 pub use scaler::standardize;
 pub use score::Verdict;
 #[cfg(feature = "signature")]

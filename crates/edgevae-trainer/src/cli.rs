@@ -24,6 +24,8 @@ pub enum Command {
     Evaluate(cmd::evaluate::Cmd),
     /// Take a new threshold for the same weights from (normal) data
     Calibrate(cmd::calibrate::Cmd),
+    /// Make an int8 model of a float model, for small cores
+    Quantize(cmd::quantize::Cmd),
     /// What a model file holds
     Inspect(cmd::inspect::Cmd),
     /// Make a key pair that signs models
@@ -49,6 +51,7 @@ impl Command {
             Self::Samples(cmd) => cmd.run().map(|()| false),
             Self::Evaluate(cmd) => cmd.run().map(|()| false),
             Self::Calibrate(cmd) => cmd.run().map(|()| false),
+            Self::Quantize(cmd) => cmd.run().map(|()| false),
             Self::Inspect(cmd) => cmd.run().map(|()| false),
             Self::Keygen(cmd) => cmd.run().map(|()| false),
             Self::Sign(cmd) => cmd.run().map(|()| false),

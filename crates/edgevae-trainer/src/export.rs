@@ -1,6 +1,8 @@
 //! From a fitted network, a scaler and a calibration to a model file.
 
-use edgevae_core::format::{self, Activation, CalibrationSet, DecoderVariance, Header, Layer, MAX_LAYERS, Missing};
+use edgevae_core::format::{
+    self, Activation, CalibrationSet, DecoderVariance, Header, Layer, MAX_LAYERS, Missing, Numbers,
+};
 use edgevae_core::head::Needs;
 
 use crate::heads::FittedHead;
@@ -54,6 +56,7 @@ impl Export<'_> {
             tensors.extend(&head.tail);
         }
         let header = Header {
+            numbers: Numbers::Float32,
             tool: TOOL,
             seed: self.seed,
             inputs: self.names.len() as u16,
@@ -98,7 +101,7 @@ pub fn recalibrated(model: &edgevae_core::Model<'_>, calibration: &Calibration, 
     ModelFile::encode(&header, model.tensors())
 }
 
-fn record(calibration: &Calibration, set: CalibrationSet) -> format::Calibration {
+pub(crate) fn record(calibration: &Calibration, set: CalibrationSet) -> format::Calibration {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let (rows, exceedances) = (count(calibration.rows), count(calibration.exceedances));
     format::Calibration { set, rows, exceedances, quantile: calibration.quantile }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use edgevae_core::Model;
-use edgevae_core::format::{Activation, CalibrationSet, DecoderVariance, HeadKind, Missing};
+use edgevae_core::format::{self, Activation, CalibrationSet, DecoderVariance, HeadKind, Header, Missing};
 use edgevae_core::signature::TRAILER_LEN;
+use edgevae_core::{Model, QuantizedModel};
 use serde::Serialize;
 
+use crate::model_file::AnyModel;
 use crate::target::{Core, Needs};
 use crate::threshold;
 
@@ -15,6 +16,8 @@ use crate::threshold;
 pub struct Inspection {
     /// Format version.
     pub format_version: u8,
+    /// `float32` or `int8`.
+    pub numbers: &'static str,
     /// Tool that wrote the file.
     pub tool: String,
     /// Seed of the run.
@@ -41,6 +44,8 @@ pub struct Inspection {
     pub heads: Vec<HeadInfo>,
     /// A score above it is an anomaly.
     pub threshold: f32,
+    /// The same for the integer score of an int8 model.
+    pub integer_threshold: Option<u64>,
     /// Where it comes from.
     pub calibration: CalibrationInfo,
     /// Policy for missing readings.
@@ -106,19 +111,73 @@ pub struct FeatureInfo {
     pub name: String,
     /// Mean over the training rows.
     pub mean: f32,
-    /// Standard deviation over the training rows; 1 for a constant column.
-    pub scale: f32,
+    /// Standard deviation over the training rows; 1 for a constant column; `None` in an int8 model, which has only the
+    /// range that follows from it.
+    pub scale: Option<f32>,
+    /// Readings that an int8 model takes; beyond, a sample is out of range.
+    pub range: Option<(f32, f32)>,
 }
 
 impl Inspection {
-    /// Describes a loaded model; `bytes` are those it was loaded from, without the signature that it may have, `core` is one
-    /// to tell the needs on.
-    pub fn of(model: &Model<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
+    /// Describes a loaded model of either kind; `bytes` are those it was loaded from, without the signature that it may
+    /// have, `core` is one to tell the needs on.
+    pub fn of(model: &AnyModel<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
+        match model {
+            AnyModel::Float(model) => Self::of_float(model, bytes, signed, core),
+            AnyModel::Int8(model) => Self::of_int8(model, bytes, signed),
+        }
+    }
+
+    fn of_int8(model: &QuantizedModel<'_>, bytes: &[u8], signed: bool) -> Self {
         let header = model.header();
         let file_bytes = bytes.len() + if signed { TRAILER_LEN } else { 0 };
-        let calibration = model.calibration();
-        let (exceedances, rows) = (calibration.exceedances, calibration.rows);
-        let checksum = bytes.last_chunk().map_or(0, |field| u32::from_le_bytes(*field));
+        let layers = model.layers().map(|layer| LayerInfo {
+            inputs: layer.inputs(),
+            outputs: layer.outputs(),
+            activation: if layer.relu() { "relu" } else { "linear" },
+        });
+        let layers: Vec<LayerInfo> = layers.collect();
+        let network: usize = layers.iter().map(|layer| layer.inputs * layer.outputs).sum();
+        let features = model.feature_names().zip(model.inputs_of()).map(|(name, input)| {
+            let range = (input.reading(-LARGEST), input.reading(LARGEST));
+            FeatureInfo { name: name.to_owned(), mean: input.reading(0), scale: None, range: Some(range) }
+        });
+        let whitening = model.whitening().map_or(0, |layer| layer.inputs() * layer.outputs());
+        Self {
+            format_version: format::VERSION,
+            numbers: "int8",
+            tool: header.tool.to_owned(),
+            seed: header.seed,
+            checksum: checksum(bytes),
+            signed,
+            inputs: model.inputs(),
+            latent: model.latent(),
+            parameters: network + layers.iter().map(|layer| layer.outputs).sum::<usize>() + 2 * model.inputs(),
+            layers,
+            multiply_adds: model.multiply_adds(),
+            network_multiply_adds: network,
+            decoder_variance: "1",
+            heads: vec![HeadInfo {
+                name: model.head().name(),
+                multiply_adds: model.multiply_adds() - network,
+                bytes: whitening,
+                draws: None,
+            }],
+            threshold: header.threshold,
+            integer_threshold: Some(model.threshold()),
+            calibration: CalibrationInfo::of(header),
+            missing: missing(header.missing),
+            features: features.collect(),
+            file_bytes,
+            target: None,
+            detector: format!("QuantizedDetector::<{}, {}>", model.inputs(), model.width()),
+            detector_bytes: 2 * model.scratch_len(),
+        }
+    }
+
+    fn of_float(model: &Model<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
+        let header = model.header();
+        let file_bytes = bytes.len() + if signed { TRAILER_LEN } else { 0 };
         let layers = model.layers().map(|layer| LayerInfo {
             inputs: layer.inputs(),
             outputs: layer.outputs(),
@@ -129,7 +188,7 @@ impl Inspection {
         });
         let features =
             model.feature_names().zip(model.means()).zip(model.reciprocals()).map(|((name, &mean), &reciprocal)| {
-                FeatureInfo { name: name.to_owned(), mean, scale: 1.0 / reciprocal }
+                FeatureInfo { name: name.to_owned(), mean, scale: Some(1.0 / reciprocal), range: None }
             });
         let heads = model.head_costs().map(|cost| HeadInfo {
             name: cost.kind.name(),
@@ -145,10 +204,11 @@ impl Inspection {
             memory => format!(", {memory}"),
         };
         Self {
-            format_version: edgevae_core::format::VERSION,
+            format_version: format::VERSION,
+            numbers: "float32",
             tool: header.tool.to_owned(),
             seed: header.seed,
-            checksum: format!("{checksum:08x}"),
+            checksum: checksum(bytes),
             signed,
             inputs: model.inputs(),
             latent: model.latent(),
@@ -163,19 +223,9 @@ impl Inspection {
             },
             heads: heads.collect(),
             threshold: model.threshold(),
-            calibration: CalibrationInfo {
-                rows_from: calibration_rows(calibration.set),
-                rows: calibration.rows,
-                exceedances: calibration.exceedances,
-                quantile: calibration.quantile,
-                false_alarm_rate: (rows > 0).then(|| f64::from(exceedances) / f64::from(rows)),
-                false_alarm_rate_95: threshold::binomial_interval(exceedances as usize, rows as usize),
-            },
-            missing: match model.missing() {
-                Missing::Error => "error",
-                Missing::Drop => "drop",
-                Missing::Mean => "mean",
-            },
+            integer_threshold: None,
+            calibration: CalibrationInfo::of(header),
+            missing: missing(model.missing()),
             features: features.collect(),
             file_bytes,
             target: core.map(|core| core.needs(model, file_bytes)),
@@ -191,7 +241,8 @@ impl Inspection {
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             writeln!(text, "{name:<14} {value}").expect("a string takes all");
         };
-        line("written by", &format_args!("{}, format version {}, seed {}", self.tool, self.format_version, self.seed));
+        let Self { tool, format_version, seed, numbers, .. } = self;
+        line("written by", &format_args!("{tool}, format version {format_version}, seed {seed}, numbers {numbers}"));
         line("checksum", &self.checksum);
         line("signed", &if self.signed { "yes; `edgevae verify` checks by whom" } else { "no" });
         let widths: Vec<String> =
@@ -214,7 +265,10 @@ impl Inspection {
         if self.decoder_variance != "1" {
             line("variance", &self.decoder_variance);
         }
-        line("threshold", &self.threshold);
+        match self.integer_threshold {
+            Some(integer) => line("threshold", &format_args!("{} ({integer} as an integer score)", self.threshold)),
+            None => line("threshold", &self.threshold),
+        }
         line("", &self.calibration.sentence());
         line("missing", &self.missing);
         line("flash", &format_args!("{} bytes (this file)", self.file_bytes));
@@ -239,9 +293,11 @@ impl Inspection {
             );
             line("", &format_args!("smallest image {} bytes", needs.image_bytes));
         }
-        line("features", &format_args!("{:<24} {:>14} {:>14}", "name", "mean", "scale"));
-        for feature in self.features.iter().take(SHOWN) {
-            line("", &format_args!("{:<24} {:>14} {:>14}", feature.name, feature.mean, feature.scale));
+        let columns = if self.integer_threshold.is_some() { ["from", "to"] } else { ["mean", "scale"] };
+        line("features", &format_args!("{:<24} {:>14} {:>14}", "name", columns[0], columns[1]));
+        for FeatureInfo { name, mean, scale, range } in self.features.iter().take(SHOWN) {
+            let (first, second) = range.unwrap_or((*mean, scale.unwrap_or(1.0)));
+            line("", &format_args!("{name:<24} {first:>14} {second:>14}"));
         }
         if self.features.len() > SHOWN {
             line("", &format_args!("... and {} more (--json shows all)", self.features.len() - SHOWN));
@@ -258,7 +314,35 @@ impl std::fmt::Display for HeadInfo {
     }
 }
 
+/// The largest activation in magnitude.
+const LARGEST: i16 = i16::MAX;
+
+/// CRC-32 at the end of a file.
+fn checksum(bytes: &[u8]) -> String {
+    format!("{:08x}", bytes.last_chunk().map_or(0, |field| u32::from_le_bytes(*field)))
+}
+
+fn missing(policy: Missing) -> &'static str {
+    match policy {
+        Missing::Error => "error",
+        Missing::Drop => "drop",
+        Missing::Mean => "mean",
+    }
+}
+
 impl CalibrationInfo {
+    fn of(header: &Header<'_>) -> Self {
+        let format::Calibration { set, rows, exceedances, quantile } = header.calibration;
+        Self {
+            rows_from: calibration_rows(set),
+            rows,
+            exceedances,
+            quantile,
+            false_alarm_rate: (rows > 0).then(|| f64::from(exceedances) / f64::from(rows)),
+            false_alarm_rate_95: threshold::binomial_interval(exceedances as usize, rows as usize),
+        }
+    }
+
     fn sentence(&self) -> String {
         let Self { rows_from, rows, exceedances, quantile, false_alarm_rate, false_alarm_rate_95 } = self;
         let method = match quantile {

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod model_file;
 pub mod options;
 pub mod output;
+pub mod quantize;
 pub mod report;
 pub mod results;
 pub mod scaler;

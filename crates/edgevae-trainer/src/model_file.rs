@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edgevae_core::format::{self, Header};
-use edgevae_core::{LoadError, Model, signature};
+use edgevae_core::{LoadError, Model, QuantizedModel, signature};
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +64,13 @@ impl ModelFile {
 
     /// Encodes a header and its numbers.
     pub fn encode(header: &Header<'_>, tensors: &[f32]) -> Self {
-        let mut out = vec![0; format::max_encoded_len(header, tensors.len())];
-        let len = format::encode(header, tensors, &mut out).expect("max_encoded_len bytes are always enough");
+        Self::encode_words(header, bytemuck::cast_slice(tensors))
+    }
+
+    /// Encodes a header and the numbers of an int8 model.
+    pub fn encode_words(header: &Header<'_>, words: &[i32]) -> Self {
+        let mut out = vec![0; format::max_encoded_len(header, words.len())];
+        let len = format::encode_words(header, words, &mut out).expect("max_encoded_len bytes are always enough");
         Self::from_bytes(&out[..len])
     }
 
@@ -77,7 +82,7 @@ impl ModelFile {
         let bytes = fs::read(path).map_err(|source| ModelFileError::Read { path: path.to_owned(), source })?;
         let (file, signature) = signature::split(&bytes).unwrap_or((&bytes, None));
         let file = Self { signed: signature.is_some(), ..Self::from_bytes(file) };
-        match file.model() {
+        match file.any() {
             Ok(_) => Ok(file),
             Err(source) => Err(ModelFileError::Load { path: path.to_owned(), source }),
         }
@@ -93,11 +98,66 @@ impl ModelFile {
         self.signed
     }
 
-    /// The checked view that scores.
+    /// The checked view of a float model.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the bytes are no float model.
+    pub fn model(&self) -> Result<Model<'_>, LoadError> {
+        Model::from_bytes(self.bytes())
+    }
+
+    /// The checked view of an int8 model.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the bytes are no int8 model.
+    pub fn quantized(&self) -> Result<QuantizedModel<'_>, LoadError> {
+        QuantizedModel::from_bytes(self.bytes())
+    }
+
+    /// The checked view of a model of either kind.
     ///
     /// # Errors
     /// [`LoadError`] when the bytes are no model.
-    pub fn model(&self) -> Result<Model<'_>, LoadError> {
-        Model::from_bytes(self.bytes())
+    pub fn any(&self) -> Result<AnyModel<'_>, LoadError> {
+        match self.model() {
+            Ok(model) => Ok(AnyModel::Float(model)),
+            Err(LoadError::Quantized) => self.quantized().map(AnyModel::Int8),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A model of either kind.
+#[derive(Clone, Debug)]
+pub enum AnyModel<'a> {
+    /// A float model.
+    Float(Model<'a>),
+    /// An int8 model.
+    Int8(QuantizedModel<'a>),
+}
+
+impl<'a> AnyModel<'a> {
+    /// The file's header: everything but the numbers.
+    pub fn header(&self) -> &Header<'a> {
+        match self {
+            Self::Float(model) => model.header(),
+            Self::Int8(model) => model.header(),
+        }
+    }
+
+    /// Whether a score may be negative; those of int8 models are distances.
+    pub fn may_be_negative(&self) -> bool {
+        match self {
+            Self::Float(model) => model.may_be_negative(),
+            Self::Int8(_) => false,
+        }
+    }
+
+    /// Feature names in the order of a sample.
+    pub fn feature_names(&self) -> format::Names<'a> {
+        match self {
+            Self::Float(model) => model.feature_names(),
+            Self::Int8(model) => model.feature_names(),
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::fit::EpochRecord;
 use crate::metrics::{self, Confusion};
+use crate::scoring::RowVerdict;
 
 /// What a labelled set of scores says about a model; a number that cannot be computed is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,30 +62,48 @@ pub fn write_history(history: &[EpochRecord], mut out: impl Write) -> io::Result
     Ok(())
 }
 
-/// Header of a CSV file of scores.
-pub const SCORES_HEADER: &str = "row,score,is_anomaly\n";
+/// Header of a CSV file of scores; those of an int8 model have a column more.
+pub fn scores_header(has_range: bool) -> &'static str {
+    if has_range { "row,score,is_anomaly,out_of_range\n" } else { "row,score,is_anomaly\n" }
+}
 
 /// Appends one line of a CSV file of scores: the data row counted from 1, the shortest decimal that reads back to the
-/// same `f32`, and the verdict as 0 or 1.
-pub fn push_score_csv(row: u64, score: f32, is_anomaly: bool, out: &mut Vec<u8>) {
+/// same `f32`, the verdict as 0 or 1, and by an int8 model whether a reading was out of range.
+pub fn push_score_csv(row: u64, verdict: RowVerdict, out: &mut Vec<u8>) {
+    let RowVerdict { score, is_anomaly, out_of_range } = verdict;
     out.extend_from_slice(itoa::Buffer::new().format(row).as_bytes());
     out.push(b',');
     out.extend_from_slice(ryu::Buffer::new().format_finite(score).as_bytes());
-    out.extend_from_slice(if is_anomaly { b",1\n" } else { b",0\n" });
+    out.extend_from_slice(if is_anomaly { b",1" } else { b",0" });
+    out.extend_from_slice(match out_of_range {
+        None => b"\n",
+        Some(false) => b",0\n",
+        Some(true) => b",1\n",
+    });
 }
 
-/// Appends one line of a JSON lines file of scores, with the numbers of [`push_score_csv`] and the verdict as a boolean.
-pub fn push_score_json(row: u64, score: f32, is_anomaly: bool, out: &mut Vec<u8>) {
+/// Appends one line of a JSON lines file of scores, with the numbers of [`push_score_csv`] and verdicts as booleans.
+pub fn push_score_json(row: u64, verdict: RowVerdict, out: &mut Vec<u8>) {
+    let RowVerdict { score, is_anomaly, out_of_range } = verdict;
     out.extend_from_slice(b"{\"row\":");
     out.extend_from_slice(itoa::Buffer::new().format(row).as_bytes());
     out.extend_from_slice(b",\"score\":");
     out.extend_from_slice(ryu::Buffer::new().format_finite(score).as_bytes());
-    out.extend_from_slice(if is_anomaly { b",\"is_anomaly\":true}\n" } else { b",\"is_anomaly\":false}\n" });
+    out.extend_from_slice(if is_anomaly { b",\"is_anomaly\":true" } else { b",\"is_anomaly\":false" });
+    out.extend_from_slice(match out_of_range {
+        None => b"}\n",
+        Some(false) => b",\"out_of_range\":false}\n",
+        Some(true) => b",\"out_of_range\":true}\n",
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verdict(score: f32, is_anomaly: bool) -> RowVerdict {
+        RowVerdict { score, is_anomaly, out_of_range: None }
+    }
 
     #[test]
     fn without_labels_no_number_is_made_up() {
@@ -104,20 +123,34 @@ mod tests {
     fn scores_are_written_as_the_shortest_decimal_that_reads_back() {
         for score in [0.1, 1.0, 1e-20, 3.402_823_5e38, 123_456.79, f32::MIN_POSITIVE] {
             let mut line = Vec::new();
-            push_score_csv(7, score, true, &mut line);
+            push_score_csv(7, verdict(score, true), &mut line);
             let line = String::from_utf8(line).unwrap();
             let cells: Vec<&str> = line.trim_end().split(',').collect();
             assert_eq!((cells[0], cells[1].parse(), cells[2]), ("7", Ok(score), "1"));
             let mut line = Vec::new();
-            push_score_json(7, score, true, &mut line);
+            push_score_json(7, verdict(score, true), &mut line);
             let json: serde_json::Value = serde_json::from_slice(&line).unwrap();
             assert_eq!((json["row"].as_u64(), json["is_anomaly"].as_bool()), (Some(7), Some(true)));
             assert_eq!(json["score"].as_f64().unwrap() as f32, score);
         }
         let mut line = Vec::new();
-        push_score_csv(1, 0.1, false, &mut line);
-        push_score_json(2, 0.1, false, &mut line);
+        push_score_csv(1, verdict(0.1, false), &mut line);
+        push_score_json(2, verdict(0.1, false), &mut line);
         assert_eq!(line, b"1,0.1,0\n{\"row\":2,\"score\":0.1,\"is_anomaly\":false}\n");
+    }
+
+    #[test]
+    fn a_reading_out_of_range_is_written_beside_the_verdict_of_an_int8_model() {
+        let mut lines = Vec::new();
+        for out_of_range in [Some(true), Some(false)] {
+            let verdict = RowVerdict { out_of_range, ..verdict(0.5, true) };
+            push_score_csv(3, verdict, &mut lines);
+            push_score_json(3, verdict, &mut lines);
+        }
+        let expected = "3,0.5,1,1\n{\"row\":3,\"score\":0.5,\"is_anomaly\":true,\"out_of_range\":true}\n\
+                        3,0.5,1,0\n{\"row\":3,\"score\":0.5,\"is_anomaly\":true,\"out_of_range\":false}\n";
+        assert_eq!(String::from_utf8(lines).unwrap(), expected);
+        assert_eq!(scores_header(true).split(',').count(), 4);
     }
 
     #[test]

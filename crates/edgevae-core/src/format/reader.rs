@@ -3,7 +3,9 @@
 //! Postcard's own deserializer costs 2.5 KB of a microcontroller's flash and a stack frame for each level of serde; this
 //! one costs 0.6 KB. It reads what postcard reads: the tests compare the two.
 
-use super::{Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing};
+use super::{
+    Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing, Numbers,
+};
 
 /// Bytes that are not yet read. Each method takes a value from their front; `None` when there is none.
 pub struct Reader<'a>(pub &'a [u8]);
@@ -74,6 +76,11 @@ impl<'a> Reader<'a> {
     /// Into memory that is there already: a header by value would be copied once for each `?` on its way up.
     #[inline(never)]
     pub fn header(&mut self, header: &mut Header<'a>) -> Option<()> {
+        header.numbers = match self.variant()? {
+            0 => Numbers::Float32,
+            1 => Numbers::Int8,
+            _ => return None,
+        };
         header.tool = self.str()?;
         header.seed = self.varint()?;
         header.inputs = self.number()?;
@@ -168,7 +175,7 @@ mod tests {
             (tool, names) in ("\\PC{0,9}", prop::collection::vec(any::<u8>(), 0..300)),
             (seed, inputs, encoder_layers) in any::<(u64, u16, u8)>(),
             widths in prop::collection::vec(any::<u16>(), 0..=16),
-            (missing, encoder_logvar, decoder_variance) in any::<(u8, bool, u8)>(),
+            (missing, encoder_logvar, decoder_variance, int8) in any::<(u8, bool, u8, bool)>(),
             heads in prop::collection::vec(any::<(u8, u8, u8)>(), 0..=8),
             (threshold, rows, exceedances, quantile) in (-9.0_f32..9.0, any::<u32>(), any::<u32>(), prop::option::of(0.0..1.0)),
         ) {
@@ -189,6 +196,7 @@ mod tests {
             let set = [CalibrationSet::TestNormals, CalibrationSet::Holdout, CalibrationSet::TrainingRows,
                 CalibrationSet::File, CalibrationSet::ByHand][usize::from(missing % 5)];
             let header = Header {
+                numbers: if int8 { Numbers::Int8 } else { Numbers::Float32 },
                 tool: &tool,
                 seed,
                 inputs,

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use edgevae_core::format::{
-    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing,
+    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing, Numbers,
 };
 
 pub const MEAN: [f32; 3] = [20.0, -3.0, 101_300.0];
@@ -15,6 +15,7 @@ pub const NAMES: &[u8] = b"\x04temp\x04vibe\x08pressure";
 pub fn header() -> Header<'static> {
     let layer = |outputs, activation| Layer { outputs, activation };
     Header {
+        numbers: Numbers::Float32,
         tool: "edgevae test",
         seed: 7,
         inputs: 3,

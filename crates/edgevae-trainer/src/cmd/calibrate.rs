@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_core::format::CalibrationSet;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::output::OutputFile;
-use edgevae_trainer::{export, threshold};
+use edgevae_trainer::{export, quantize, threshold};
 
 use super::rows::RowsArgs;
 
@@ -43,11 +43,11 @@ impl Cmd {
         let mut scores = Vec::new();
         self.rows.score(&file, self.label.as_deref(), self.quiet, |row| {
             if row.label != Some(true) {
-                scores.push(row.score);
+                scores.push(row.verdict.score);
             }
         })?;
         if let Some(threshold) = self.threshold.filter(|&threshold| threshold <= 0.0)
-            && !file.model()?.may_be_negative()
+            && !file.any()?.may_be_negative()
         {
             anyhow::bail!(
                 "--threshold is {threshold}; expected a positive number: the scores of this model are never below 0"
@@ -57,8 +57,11 @@ impl Cmd {
             Some(threshold) => (threshold::at_threshold(&scores, threshold)?, CalibrationSet::ByHand),
             None => (threshold::calibrate(&scores, self.quantile)?, CalibrationSet::File),
         };
-        let recalibrated = export::recalibrated(&file.model()?, &calibration, set);
-        recalibrated.model()?;
+        let recalibrated = match file.any()? {
+            AnyModel::Float(model) => export::recalibrated(&model, &calibration, set),
+            AnyModel::Int8(model) => quantize::recalibrated(&model, &calibration, set)?,
+        };
+        recalibrated.any()?;
         out.put(recalibrated.bytes())?;
         out.finish()?;
         if !self.quiet {

@@ -44,10 +44,10 @@ impl Cmd {
         let out = self.out.as_deref().map(OutputFile::create).transpose()?;
         let (mut scores, mut labels) = (Vec::new(), Vec::new());
         let tally = self.rows.score(&file, Some(&self.label), self.quiet, |row| {
-            scores.push(row.score);
+            scores.push(row.verdict.score);
             labels.push(row.label.unwrap_or_default());
         })?;
-        let threshold = file.model()?.threshold();
+        let threshold = file.any()?.header().threshold;
         let quality = Quality::of(&scores, Some(&labels), threshold);
         let json = serde_json::to_string_pretty(&Evaluation { quality, threshold, n: scores.len() })? + "\n";
         match out {

@@ -23,7 +23,7 @@ pub struct Cmd {
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
-        let inspection = Inspection::of(&file.model()?, file.bytes(), file.is_signed(), self.target);
+        let inspection = Inspection::of(&file.any()?, file.bytes(), file.is_signed(), self.target);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&inspection)?);
         } else {

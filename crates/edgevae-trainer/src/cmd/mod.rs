@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod inspect;
 pub mod keygen;
 pub mod progress;
+pub mod quantize;
 pub mod rows;
 pub mod samples;
 pub mod score;

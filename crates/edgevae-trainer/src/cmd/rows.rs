@@ -5,14 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edgevae_core::ScoreError;
 use edgevae_core::format::Missing;
-use edgevae_core::{Model, ScoreError};
 use edgevae_trainer::data::block::{Block, Counts};
 use edgevae_trainer::data::options::{self, Features, Format, ReadOptions};
 use edgevae_trainer::data::pipeline::for_each_block;
 use edgevae_trainer::data::source::Source;
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::scoring::BatchScorer;
+use edgevae_trainer::data::table::{self, Loaded};
+use edgevae_trainer::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::scoring::{RowScorer, RowVerdict};
 
 /// How a file with rows for an existing model is read.
 #[derive(Debug, Args)]
@@ -37,24 +38,21 @@ pub struct ScoredRow {
     pub number: u64,
     /// `true` for an anomaly, where labels were asked for.
     pub label: Option<bool>,
-    pub score: f32,
-    pub is_anomaly: bool,
+    pub verdict: RowVerdict,
 }
 
 /// A block's rows that have a score: all of them, or those before the first that has none.
 pub struct Scored<'a> {
     block: &'a Block,
-    scores: &'a [f32],
-    threshold: f32,
+    verdicts: &'a [RowVerdict],
 }
 
 impl Scored<'_> {
     pub fn rows(&self) -> impl Iterator<Item = ScoredRow> {
-        self.scores.iter().enumerate().map(|(index, &score)| ScoredRow {
+        self.verdicts.iter().enumerate().map(|(index, &verdict)| ScoredRow {
             number: self.block.row_number(index),
             label: self.block.labels.get(index).copied(),
-            score,
-            is_anomaly: score > self.threshold,
+            verdict,
         })
     }
 }
@@ -64,22 +62,25 @@ pub struct Tally {
     rows: u64,
     pub anomalies: u64,
     dropped: u64,
+    out_of_range: u64,
     threshold: f32,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, anomalies, dropped, threshold } = self;
+        let Self { rows, anomalies, dropped, out_of_range, threshold } = self;
         write!(f, "{rows} rows, {anomalies} above the threshold {threshold}")?;
+        if *out_of_range > 0 {
+            write!(f, " or out of range ({out_of_range} have a reading beyond what the int8 model can tell apart)")?;
+        }
         if *dropped > 0 { write!(f, "; {dropped} rows with missing cells left out, as in training") } else { Ok(()) }
     }
 }
 
 /// What a thread needs, beside what its caller wants.
 struct Worker<'m, W> {
-    scorer: BatchScorer<'m>,
-    scores: Vec<f32>,
-    anomalies: u64,
+    scorer: RowScorer<'m>,
+    verdicts: Vec<RowVerdict>,
     failed: Option<(usize, ScoreError)>,
     own: W,
 }
@@ -94,14 +95,14 @@ impl RowsArgs {
         self.data == Path::new("-")
     }
 
-    fn open(&self, model: &Model<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
+    fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
         let options = ReadOptions {
             format: self.format,
             delimiter: self.delimiter,
             label: label.map(str::to_owned),
             ignore: Vec::new(),
             features: Features::OfModel(model.feature_names().map(str::to_owned).collect()),
-            missing: match model.missing() {
+            missing: match model.header().missing {
                 Missing::Error => options::Missing::Error,
                 Missing::Drop => options::Missing::Drop,
                 // The core fills them, as it does on the device.
@@ -123,7 +124,7 @@ impl RowsArgs {
     /// Reads the samples that a model takes and hands them to `each` in blocks, in order, without a score.
     pub fn read(
         &self,
-        model: &Model<'_>,
+        model: &AnyModel<'_>,
         quiet: bool,
         mut each: impl FnMut(&Block) -> anyhow::Result<()> + Send,
     ) -> anyhow::Result<()> {
@@ -157,27 +158,20 @@ impl RowsArgs {
         work: impl Fn(&mut W, &Scored<'_>) + Sync,
         mut each: impl FnMut(&mut W, &Scored<'_>) -> io::Result<()> + Send,
     ) -> anyhow::Result<Tally> {
-        let model = file.model()?;
-        let threshold = model.threshold();
+        let model = file.any()?;
         let mut source = self.open(&model, label, quiet)?;
         let names = source.feature_names.clone();
-        let threads =
-            self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-        let mut anomalies = 0;
-        let make =
-            || Worker { scorer: BatchScorer::new(&model), scores: Vec::new(), anomalies: 0, failed: None, own: make() };
+        let (mut anomalies, mut out_of_range) = (0, 0);
+        let make = || Worker { scorer: RowScorer::new(&model), verdicts: Vec::new(), failed: None, own: make() };
         let work = |worker: &mut Worker<'_, W>, block: &Block| {
-            worker.scores.resize(block.len(), 0.0);
-            worker.failed = worker.scorer.score(&block.cells, &mut worker.scores).err();
-            if let Some((row, _)) = worker.failed {
-                worker.scores.truncate(row);
-            }
-            worker.anomalies = worker.scores.iter().filter(|&&score| score > threshold).count() as u64;
-            work(&mut worker.own, &Scored { block, scores: &worker.scores, threshold });
+            worker.failed = worker.scorer.score(&block.cells, &mut worker.verdicts).err();
+            work(&mut worker.own, &Scored { block, verdicts: &worker.verdicts });
         };
         let deliver = |worker: &mut Worker<'_, W>, block: &Block| -> anyhow::Result<()> {
-            anomalies += worker.anomalies;
-            each(&mut worker.own, &Scored { block, scores: &worker.scores, threshold })?;
+            let count = |marked: fn(&RowVerdict) -> bool| worker.verdicts.iter().filter(|v| marked(v)).count() as u64;
+            anomalies += count(|verdict| verdict.is_anomaly);
+            out_of_range += count(|verdict| verdict.out_of_range == Some(true));
+            each(&mut worker.own, &Scored { block, verdicts: &worker.verdicts })?;
             match worker.failed {
                 None => Ok(()),
                 Some((row, error)) => {
@@ -190,8 +184,17 @@ impl RowsArgs {
                 }
             }
         };
-        let Counts { rows, dropped, .. } = for_each_block(&mut source, threads, make, work, deliver)?;
-        Ok(Tally { rows: rows - dropped, anomalies, dropped, threshold })
+        let Counts { rows, dropped, .. } = for_each_block(&mut source, self.threads(), make, work, deliver)?;
+        Ok(Tally { rows: rows - dropped, anomalies, dropped, out_of_range, threshold: model.header().threshold })
+    }
+
+    /// All rows in memory, for those who need them more than once.
+    pub fn table(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Loaded> {
+        Ok(table::collect(self.open(model, label, quiet)?, self.threads())?)
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
     }
 }
 

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edgevae_core::LoadError;
 use edgevae_trainer::data::options::Format;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::output::OutputFile;
 use edgevae_trainer::results;
 
@@ -59,11 +60,11 @@ impl Cmd {
             Format::Parquet => return self.write_parquet(file, out),
         };
         if format == Format::Csv {
-            out.write_all(results::SCORES_HEADER.as_bytes())?;
+            out.write_all(results::scores_header(has_range(file)?).as_bytes())?;
         }
         let work = |text: &mut Vec<u8>, scored: &Scored<'_>| {
             text.clear();
-            scored.rows().for_each(|row| push(row.number, row.score, row.is_anomaly, text));
+            scored.rows().for_each(|row| push(row.number, row.verdict, text));
         };
         let tally = self.rows.score_blocks(file, None, self.quiet, Vec::new, work, |text, _| out.write_all(text))?;
         out.flush()?;
@@ -72,14 +73,14 @@ impl Cmd {
 
     #[cfg(feature = "parquet")]
     fn write_parquet(&self, file: &ModelFile, out: &mut (impl Write + Send)) -> anyhow::Result<Tally> {
-        let mut writer = edgevae_trainer::data::parquet::ScoreWriter::new(out)?;
+        let mut writer = edgevae_trainer::data::parquet::ScoreWriter::new(out, has_range(file)?)?;
         let tally = self.rows.score_blocks(
             file,
             None,
             self.quiet,
             || (),
             |(), _| (),
-            |(), scored| scored.rows().try_for_each(|row| writer.push(row.number, row.score, row.is_anomaly)),
+            |(), scored| scored.rows().try_for_each(|row| writer.push(row.number, row.verdict)),
         )?;
         writer.finish()?;
         Ok(tally)
@@ -89,4 +90,9 @@ impl Cmd {
     fn write_parquet(&self, _: &ModelFile, _: &mut (impl Write + Send)) -> anyhow::Result<Tally> {
         anyhow::bail!("this build writes no Parquet; build it with `--features parquet`, or write csv or jsonl")
     }
+}
+
+/// Whether verdicts say of a reading that it is out of range: those of int8 models.
+fn has_range(file: &ModelFile) -> Result<bool, LoadError> {
+    Ok(matches!(file.any()?, AnyModel::Int8(_)))
 }

@@ -25,6 +25,7 @@ use super::csv::header::{self, Selection};
 use super::error::{DataError, Place, Problem, shorten};
 use super::options::{Features, Missing, ReadOptions};
 use super::source::{Parse, Source, Take};
+use crate::scoring::RowVerdict;
 
 /// Bytes of a block's cells.
 const BLOCK: usize = 256 << 10;
@@ -379,49 +380,63 @@ pub struct ScoreWriter<W: Write + Send> {
     rows: Vec<i64>,
     scores: Vec<f32>,
     verdicts: Vec<bool>,
+    /// By an int8 model.
+    out_of_range: Option<Vec<bool>>,
 }
 
 /// Rows of a row group that is written.
 const GROUP: usize = 1 << 17;
 
 impl<W: Write + Send> ScoreWriter<W> {
-    /// Begins a file.
+    /// Begins a file; with `has_range` it says of each row whether a reading was out of range.
     ///
     /// # Errors
     /// What the writer says.
-    pub fn new(out: W) -> io::Result<Self> {
-        let schema = "message scores { required int64 row; required float score; required boolean is_anomaly; }";
-        let schema = parse_message_type(schema).map_err(io::Error::other)?;
+    pub fn new(out: W, has_range: bool) -> io::Result<Self> {
+        let range = if has_range { "required boolean out_of_range; " } else { "" };
+        let schema = format!(
+            "message scores {{ required int64 row; required float score; required boolean is_anomaly; {range}}}"
+        );
+        let schema = parse_message_type(&schema).map_err(io::Error::other)?;
         // Scores hardly ever repeat, so that a dictionary would only cost time.
         let properties =
             WriterProperties::builder().set_dictionary_enabled(false).set_compression(Compression::SNAPPY).build();
         let writer =
             SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(io::Error::other)?;
-        Ok(Self { writer, rows: vec![], scores: vec![], verdicts: vec![] })
+        Ok(Self { writer, rows: vec![], scores: vec![], verdicts: vec![], out_of_range: has_range.then(Vec::new) })
     }
 
     /// Adds a row.
     ///
     /// # Errors
     /// What the writer says.
-    pub fn push(&mut self, row: u64, score: f32, is_anomaly: bool) -> io::Result<()> {
+    pub fn push(&mut self, row: u64, verdict: RowVerdict) -> io::Result<()> {
         self.rows.push(row as i64);
-        self.scores.push(score);
-        self.verdicts.push(is_anomaly);
+        self.scores.push(verdict.score);
+        self.verdicts.push(verdict.is_anomaly);
+        if let Some(out_of_range) = &mut self.out_of_range {
+            out_of_range.push(verdict.out_of_range.unwrap_or_default());
+        }
         if self.rows.len() == GROUP { self.write_group().map_err(io::Error::other) } else { Ok(()) }
     }
 
     fn write_group(&mut self) -> Result<(), ParquetError> {
         let mut group = self.writer.next_row_group()?;
-        let mut column = group.next_column()?.expect("the first of three columns");
+        let mut column = group.next_column()?.expect("the first column");
         column.typed::<Int64Type>().write_batch(&self.rows, None, None)?;
         column.close()?;
-        let mut column = group.next_column()?.expect("the second of three columns");
+        let mut column = group.next_column()?.expect("the second column");
         column.typed::<FloatType>().write_batch(&self.scores, None, None)?;
         column.close()?;
-        let mut column = group.next_column()?.expect("the third of three columns");
+        let mut column = group.next_column()?.expect("the third column");
         column.typed::<BoolType>().write_batch(&self.verdicts, None, None)?;
         column.close()?;
+        if let Some(out_of_range) = &mut self.out_of_range {
+            let mut column = group.next_column()?.expect("the fourth column");
+            column.typed::<BoolType>().write_batch(out_of_range, None, None)?;
+            column.close()?;
+            out_of_range.clear();
+        }
         group.close()?;
         self.rows.clear();
         self.scores.clear();
@@ -533,9 +548,10 @@ mod tests {
     #[test]
     fn scores_read_back_as_they_were_written() {
         let mut out = tempfile::tempfile().unwrap();
-        let mut writer = ScoreWriter::new(&mut out).unwrap();
+        let mut writer = ScoreWriter::new(&mut out, false).unwrap();
         let rows = GROUP as u64 + 3;
-        (1..=rows).try_for_each(|row| writer.push(row, row as f32 * 0.1, row % 2 == 0)).unwrap();
+        let verdict = |row| RowVerdict { score: row as f32 * 0.1, is_anomaly: row % 2 == 0, out_of_range: None };
+        (1..=rows).try_for_each(|row| writer.push(row, verdict(row))).unwrap();
         writer.finish().unwrap();
         out.rewind().unwrap();
         let options = ReadOptions { label: Some("is_anomaly".into()), ..ReadOptions::default() };

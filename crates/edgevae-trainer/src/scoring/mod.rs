@@ -4,11 +4,13 @@ mod batch;
 mod block;
 mod kernel;
 mod network;
+mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use batch::BatchScorer;
 pub use kernel::InstructionSet;
+pub use rows::{RowScorer, RowVerdict};
 
 use edgevae_core::{Model, ScoreError};
 use ndarray::ArrayView2;

@@ -2,6 +2,7 @@
 
 use edgevae_core::format::{
     Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, MAX_LAYERS, Missing,
+    Numbers,
 };
 use edgevae_core::{Model, ScoreError, SliceDetector};
 use proptest::prelude::*;
@@ -90,6 +91,7 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
     let knots = if heads.len() > 1 { TAIL.len() as u8 - 2 } else { 0 };
     let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
     let header = Header {
+        numbers: Numbers::Float32,
         tool: "test",
         seed: 0,
         inputs: inputs as u16,

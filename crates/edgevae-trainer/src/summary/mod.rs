@@ -15,6 +15,7 @@ use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
 use crate::inspect::calibration_rows;
 use crate::options::{Options, Score};
 use crate::results::{self, Quality};
+use crate::scoring::RowVerdict;
 use crate::train::Trained;
 
 /// Where the rows come from.
@@ -280,10 +281,11 @@ impl Run<'_> {
     /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
     pub fn scores_csv(&self) -> Vec<u8> {
         let trained = self.trained;
-        let mut out = results::SCORES_HEADER.as_bytes().to_vec();
+        let mut out = results::scores_header(false).as_bytes().to_vec();
         for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
             let is_anomaly = score > trained.calibration.threshold;
-            results::push_score_csv(self.source.row_number(row), score, is_anomaly, &mut out);
+            let verdict = RowVerdict { score, is_anomaly, out_of_range: None };
+            results::push_score_csv(self.source.row_number(row), verdict, &mut out);
         }
         out
     }

@@ -1,0 +1,198 @@
+//! The dense layer in integers.
+
+use super::kernel;
+
+/// Outputs that advance together: rows of a block.
+pub const ROWS: usize = 4;
+/// Inputs that a tile takes.
+pub const COLUMNS: usize = 8;
+/// Column of each byte of a tile's row. SXTB16 takes bytes 0 and 2 of a word, and bytes 1 and 3 after a rotation: in this
+/// order the pairs that it makes are neighbours, as the pairs of activations in a word are.
+pub const ORDER: [usize; COLUMNS] = [0, 2, 1, 3, 4, 6, 5, 7];
+/// Words of a block before its tiles: a bias for each row, then the multipliers in pairs.
+pub const BLOCK_HEAD: usize = ROWS + ROWS / 2;
+
+/// Inputs that the tiles at the end of a block take, where fewer than [`COLUMNS`] are left.
+pub const HALF: usize = COLUMNS / 2;
+
+/// Weights of four rows and eight columns, a row after the other, columns in [`ORDER`].
+pub(crate) type Tile = [i32; ROWS * COLUMNS / 4];
+/// The same of four columns.
+pub(crate) type HalfTile = [i32; ROWS * HALF / 4];
+
+#[expect(clippy::arithmetic_side_effects, reason = "below twice the inputs, which are 16 bits, and 14")]
+const fn block_words(inputs: usize) -> usize {
+    let halves = (inputs % COLUMNS).div_ceil(HALF);
+    BLOCK_HEAD + inputs / COLUMNS * (ROWS * COLUMNS / 4) + halves * (ROWS * HALF / 4)
+}
+
+/// Words of a layer in the file, its shift included; `None` when they are beyond any file.
+pub fn layer_words(inputs: usize, outputs: usize) -> Option<usize> {
+    outputs.div_ceil(ROWS).checked_mul(block_words(inputs))?.checked_add(1)
+}
+
+/// What becomes of a layer's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// `slot = y`
+    Replace,
+    /// `slot = slot - y`, saturated: the residual, when `slot` holds the target.
+    Subtract,
+}
+
+/// A view of one dense layer of an int8 model; [`quant`](super) has its arithmetic.
+#[derive(Clone, Copy)]
+pub struct QuantizedDense<'a> {
+    blocks: Blocks<'a>,
+    outputs: usize,
+}
+
+/// Four rows of a layer.
+pub(crate) struct Block<'a> {
+    pub bias: &'a [i32; ROWS],
+    pub multipliers: [i16; ROWS],
+    /// For whole groups of inputs.
+    pub tiles: &'a [Tile],
+    /// For the rest, two at most.
+    pub halves: &'a [HalfTile],
+}
+
+/// A layer's inputs as its tiles take them.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'x> {
+    pub whole: &'x [[i16; COLUMNS]],
+    /// What is left, zeros behind it.
+    pub halves: &'x [[i16; HALF]],
+}
+
+/// Some blocks of a layer and how their sums become outputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks<'a> {
+    pub words: &'a [i32],
+    pub inputs: usize,
+    /// Below 16.
+    pub shift: u32,
+    pub relu: bool,
+}
+
+impl<'a> Blocks<'a> {
+    /// Words of one block.
+    #[inline]
+    pub fn stride(&self) -> usize {
+        block_words(self.inputs)
+    }
+
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "no more than the inputs, which are 16 bits")]
+    pub fn iter(&self) -> impl Iterator<Item = Block<'a>> + use<'a> {
+        let tile_words = self.inputs / COLUMNS * (ROWS * COLUMNS / 4);
+        self.words.chunks_exact(self.stride()).map_while(move |block| {
+            let (bias, rest) = block.split_first_chunk()?;
+            let (multipliers, rest) = rest.split_first_chunk::<{ ROWS / 2 }>()?;
+            let (tiles, halves) = rest.split_at_checked(tile_words)?;
+            let multipliers = bytemuck::cast(*multipliers);
+            Some(Block { bias, multipliers, tiles: tiles.as_chunks().0, halves: halves.as_chunks().0 })
+        })
+    }
+
+    /// `floor(sum * multiplier / 2^(16 + shift))`, saturated; `scaled` is `floor(sum * multiplier / 2^16)`.
+    #[cfg_attr(edgevae_kernel = "dsp", allow(dead_code))]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to 16 bits")]
+    pub fn output(&self, scaled: i32) -> i16 {
+        let y = (scaled >> (self.shift & 15)).clamp(i32::from(i16::MIN), i32::from(i16::MAX));
+        // The sign in every bit: all of a negative output goes, without a branch.
+        let negative = if self.relu { y >> 31 } else { 0 };
+        (y & !negative) as i16
+    }
+}
+
+impl<'a> QuantizedDense<'a> {
+    /// The layer at the front of `words`, and the words after it.
+    pub(crate) fn split(words: &'a [i32], inputs: usize, outputs: usize, relu: bool) -> Option<(Self, &'a [i32])> {
+        let (layer, rest) = words.split_at_checked(layer_words(inputs, outputs)?)?;
+        let (&shift, words) = layer.split_first()?;
+        Some((Self { blocks: Blocks { words, inputs, shift: shift.cast_unsigned(), relu }, outputs }, rest))
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.blocks.inputs
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Whether negative outputs become 0.
+    pub fn relu(&self) -> bool {
+        self.blocks.relu
+    }
+
+    /// Whether no sum can overflow and every output is scaled as the format allows.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.blocks.shift < 16 && self.blocks.iter().all(|block| block.is_sound())
+    }
+
+    /// Computes the layer for the inputs `x` and writes its outputs to `y`.
+    ///
+    /// # Shapes
+    /// `x`: `[IN]`; `y`: at least `[OUT]`, what lies beyond is left alone.
+    ///
+    /// # Cost
+    /// `IN * OUT` multiply-adds, both rounded up to four.
+    ///
+    /// # Panics
+    /// Never; slices of other lengths than stated leave outputs without meaning.
+    #[inline(never)]
+    #[expect(clippy::arithmetic_side_effects, reason = "words of a layer that is in memory")]
+    pub(crate) fn forward(&self, x: &[i16], y: &mut [i16], write: Write) {
+        let (whole, rest) = x.as_chunks();
+        let mut last = [[0; HALF]; 2];
+        last.as_flattened_mut().iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let x = Columns { whole, halves: last.get(..rest.len().div_ceil(HALF)).unwrap_or_default() };
+        let y = y.get_mut(..self.outputs).unwrap_or_default();
+        let (quads, rest) = match write {
+            Write::Replace => y.as_chunks_mut(),
+            Write::Subtract => (&mut [][..], y),
+        };
+        let (direct, others) =
+            self.blocks.words.split_at_checked(quads.len() * self.blocks.stride()).unwrap_or_default();
+        kernel::forward(Blocks { words: direct, ..self.blocks }, x, quads);
+        // What is not four outputs in their place goes through four of our own.
+        for (words, slots) in others.chunks_exact(self.blocks.stride()).zip(rest.chunks_mut(ROWS)) {
+            let mut outputs = [[0; ROWS]];
+            kernel::forward(Blocks { words, ..self.blocks }, x, &mut outputs);
+            for (slot, &y) in slots.iter_mut().zip(outputs.as_flattened()) {
+                *slot = match write {
+                    Write::Replace => y,
+                    Write::Subtract => slot.saturating_sub(y),
+                };
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    fn is_sound(&self) -> bool {
+        let mut widest = [0_u64; ROWS];
+        let tiles = self.tiles.iter().map(bytemuck::cast_ref::<_, [[i8; COLUMNS]; ROWS]>);
+        tiles.for_each(|tile| widen(&mut widest, tile));
+        let halves = self.halves.iter().map(bytemuck::cast_ref::<_, [[i8; HALF]; ROWS]>);
+        halves.for_each(|tile| widen(&mut widest, tile));
+        let bounded = widest.iter().zip(self.bias).all(|(sum, bias)| {
+            sum.checked_add(u64::from(bias.unsigned_abs())).is_some_and(|bound| bound <= i32::MAX as u64)
+        });
+        bounded && self.multipliers.iter().all(|&multiplier| multiplier >= 0)
+    }
+}
+
+/// Adds the largest products of a tile's rows.
+#[expect(clippy::arithmetic_side_effects, reason = "65,535 times 2^22 is below 2^38")]
+fn widen<const N: usize>(widest: &mut [u64; ROWS], tile: &[[i8; N]; ROWS]) {
+    for (widest, row) in widest.iter_mut().zip(tile) {
+        let sum: u32 = row.iter().map(|weight| u32::from(weight.unsigned_abs())).sum();
+        *widest += u64::from(sum) << 15;
+    }
+}

@@ -1,0 +1,89 @@
+//! `edgevae quantize`
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use edgevae_core::format::CalibrationSet;
+use edgevae_trainer::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::quantize::Quantization;
+
+use super::rows::RowsArgs;
+
+// A negative number is a wrong value and not an unknown flag.
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Cmd {
+    /// Model file with the float weights
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Rows in normal operation: they give the ranges and the threshold
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Column of labels; only rows labelled normal then calibrate, and the comparison has label metrics
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// Quantile of the int8 scores that becomes the threshold [default: the model's own, else 0.95]
+    #[arg(long, value_name = "Q")]
+    quantile: Option<f64>,
+    /// Model file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// JSON file for the comparison with the float model
+    #[arg(long, value_name = "FILE.json")]
+    report: Option<PathBuf>,
+    /// Nothing on the terminal but warnings and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Cmd {
+    pub fn run(self) -> anyhow::Result<()> {
+        let file = ModelFile::open(&self.model)?;
+        let any = file.any()?;
+        let AnyModel::Float(model) = &any else {
+            anyhow::bail!(
+                "{} is an int8 model already; expected the float model that it was made of (`edgevae calibrate` gives an \
+                 int8 model a new threshold)",
+                self.model.display()
+            )
+        };
+        let mut out = OutputFile::create(&self.out)?;
+        let report = self.report.as_deref().map(OutputFile::create).transpose()?;
+        let dataset = self.rows.table(&any, self.label.as_deref(), self.quiet)?.dataset;
+        let labels = dataset.labels.as_deref();
+        let all: Vec<usize> = (0..dataset.rows()).collect();
+        let normal: Vec<usize> = all.iter().copied().filter(|&row| labels.is_none_or(|labels| !labels[row])).collect();
+        let quantile = self.quantile.or(model.calibration().quantile).unwrap_or(0.95);
+        let quantization = Quantization {
+            features: dataset.features.view(),
+            labels,
+            ranges_from: &normal,
+            threshold_from: &normal,
+            compared: &all,
+            set: CalibrationSet::File,
+            quantile,
+        };
+        let quantized = quantization.of(model)?;
+        out.write_all(quantized.file.bytes())?;
+        if let Some(mut report) = report {
+            report.write_all((serde_json::to_string_pretty(&quantized.report)? + "\n").as_bytes())?;
+            report.finish()?;
+        }
+        out.finish()?;
+        for warning in &quantized.warnings {
+            eprintln!("warning: {warning}");
+        }
+        if !self.quiet {
+            println!("{}", quantized.report);
+            println!(
+                "{} bytes, {} as float; written: {}",
+                quantized.file.bytes().len(),
+                file.bytes().len(),
+                self.out.display()
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Rows through a model of either kind.
+
+use edgevae_core::{Model, QuantizedModel, ScoreError, SliceQuantizedDetector};
+
+use super::BatchScorer;
+use crate::model_file::AnyModel;
+
+/// A row's score and verdict, by either kind of model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowVerdict {
+    /// In the unit of the float model.
+    pub score: f32,
+    /// The core's verdict.
+    pub is_anomaly: bool,
+    /// Whether an int8 model saturated a reading; `None` by a float model, which has no range.
+    pub out_of_range: Option<bool>,
+}
+
+/// Scores rows with a model of either kind, to the bits of the core.
+#[derive(Debug)]
+pub enum RowScorer<'m> {
+    /// With a float model.
+    Float(Box<FloatRows<'m>>),
+    /// With an int8 model.
+    Int8(Int8Rows<'m>),
+}
+
+/// A float model and room for its scores.
+#[derive(Debug)]
+pub struct FloatRows<'m> {
+    model: &'m Model<'m>,
+    scorer: BatchScorer<'m>,
+    scores: Vec<f32>,
+}
+
+/// An int8 model and the memory that it scores in.
+#[derive(Debug)]
+pub struct Int8Rows<'m> {
+    model: &'m QuantizedModel<'m>,
+    scratch: Vec<i16>,
+}
+
+impl<'m> RowScorer<'m> {
+    /// A scorer for a model of either kind.
+    pub fn new(model: &'m AnyModel<'m>) -> Self {
+        match model {
+            AnyModel::Float(model) => {
+                Self::Float(Box::new(FloatRows { model, scorer: BatchScorer::new(model), scores: Vec::new() }))
+            }
+            AnyModel::Int8(model) => Self::Int8(Int8Rows { model, scratch: vec![0; model.scratch_len()] }),
+        }
+    }
+
+    /// Scores rows in raw sensor units, in their order, into `verdicts`, which is cleared first.
+    ///
+    /// # Shapes
+    /// `rows`: `[ROWS][IN]`, row by row.
+    ///
+    /// # Errors
+    /// Place (from 0) of the first row that has no score, and why; `verdicts` then holds those before it.
+    ///
+    /// # Panics
+    /// When `rows` does not hold whole samples.
+    pub fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
+        verdicts.clear();
+        match self {
+            Self::Float(float) => float.score(rows, verdicts),
+            Self::Int8(int8) => int8.score(rows, verdicts),
+        }
+    }
+}
+
+impl FloatRows<'_> {
+    fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
+        let Self { model, scorer, scores } = self;
+        scores.resize(rows.len() / model.inputs(), 0.0);
+        let result = scorer.score(rows, scores);
+        let scored = result.map_or_else(|(row, _)| row, |()| scores.len());
+        let threshold = model.threshold();
+        let verdict = |&score: &f32| RowVerdict { score, is_anomaly: score > threshold, out_of_range: None };
+        verdicts.extend(scores[..scored].iter().map(verdict));
+        result
+    }
+}
+
+impl Int8Rows<'_> {
+    fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
+        let Self { model, scratch } = self;
+        let own = "the scratch has the length that the model asks for";
+        let mut detector = SliceQuantizedDetector::new(model, scratch).expect(own);
+        for (row, sample) in rows.chunks_exact(model.inputs()).enumerate() {
+            let verdict = detector.score(sample).map_err(|error| (row, error))?;
+            verdicts.push(RowVerdict {
+                score: model.rendered(verdict.score),
+                is_anomaly: verdict.is_anomaly,
+                out_of_range: Some(verdict.out_of_range),
+            });
+        }
+        Ok(())
+    }
+}
