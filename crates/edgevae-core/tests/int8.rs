@@ -48,7 +48,7 @@ fn scores_equal_the_plain_arithmetic() {
     }
     assert_eq!(model.threshold(), 150_000_000);
     assert_eq!(model.rendered(4_194_304), 1.0);
-    assert_eq!((model.inputs(), model.latent(), model.width(), model.scratch_len()), (3, 2, 5, 13));
+    assert_eq!((model.inputs(), model.latent(), model.width(), model.scratch_len()), (3, 2, 5, 8));
     assert_eq!(model.multiply_adds(), 3 * 5 + 5 * 2 + 2 * 4 + 4 * 3 + 3);
 }
 

@@ -171,7 +171,7 @@ impl Inspection {
             file_bytes,
             target: None,
             detector: format!("QuantizedDetector::<{}, {}>", model.inputs(), model.width()),
-            detector_bytes: 2 * model.scratch_len(),
+            detector_bytes: 4 * model.scratch_len(),
         }
     }
 

@@ -65,6 +65,20 @@ pub(crate) struct Columns<'x> {
     pub halves: &'x [[i16; HALF]],
 }
 
+impl Columns<'_> {
+    /// Whether whole words can be taken of each group.
+    #[allow(dead_code, reason = "not every kernel takes words")]
+    #[inline(always)]
+    pub fn is_aligned(&self) -> bool {
+        self.whole.as_ptr().addr().is_multiple_of(size_of::<i32>())
+    }
+}
+
+/// Room for the columns that are left after whole groups, at a multiple of four bytes.
+#[derive(Default)]
+#[repr(align(4))]
+pub(crate) struct Halves(pub [[i16; HALF]; 2]);
+
 /// Some blocks of a layer and how their sums become outputs.
 #[derive(Clone, Copy)]
 pub(crate) struct Blocks<'a> {
@@ -96,7 +110,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// `floor(sum * multiplier / 2^(16 + shift))`, saturated; `scaled` is `floor(sum * multiplier / 2^16)`.
-    #[cfg_attr(edgevae_kernel = "dsp", allow(dead_code))]
+    #[allow(dead_code, reason = "some kernels have their own")]
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "clamped to 16 bits")]
     pub fn output(&self, scaled: i32) -> i16 {
@@ -138,20 +152,20 @@ impl<'a> QuantizedDense<'a> {
     /// Computes the layer for the inputs `x` and writes its outputs to `y`.
     ///
     /// # Shapes
-    /// `x`: `[IN]`; `y`: at least `[OUT]`, what lies beyond is left alone.
+    /// `x`: `[IN]`, at a multiple of four bytes; `y`: at least `[OUT]`, what lies beyond is left alone.
     ///
     /// # Cost
     /// `IN * OUT` multiply-adds, both rounded up to four.
     ///
     /// # Panics
-    /// Never; slices of other lengths than stated leave outputs without meaning.
+    /// Never; slices of other lengths or places than stated leave outputs without meaning.
     #[inline(never)]
     #[expect(clippy::arithmetic_side_effects, reason = "words of a layer that is in memory")]
     pub(crate) fn forward(&self, x: &[i16], y: &mut [i16], write: Write) {
         let (whole, rest) = x.as_chunks();
-        let mut last = [[0; HALF]; 2];
-        last.as_flattened_mut().iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        let x = Columns { whole, halves: last.get(..rest.len().div_ceil(HALF)).unwrap_or_default() };
+        let mut last = Halves::default();
+        last.0.as_flattened_mut().iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let x = Columns { whole, halves: last.0.get(..rest.len().div_ceil(HALF)).unwrap_or_default() };
         let y = y.get_mut(..self.outputs).unwrap_or_default();
         let (quads, rest) = match write {
             Write::Replace => y.as_chunks_mut(),
@@ -160,9 +174,9 @@ impl<'a> QuantizedDense<'a> {
         let (direct, others) =
             self.blocks.words.split_at_checked(quads.len() * self.blocks.stride()).unwrap_or_default();
         kernel::forward(Blocks { words: direct, ..self.blocks }, x, quads);
-        // What is not four outputs in their place goes through four of our own.
-        for (words, slots) in others.chunks_exact(self.blocks.stride()).zip(rest.chunks_mut(ROWS)) {
-            let mut outputs = [[0; ROWS]];
+        // What is not four outputs in their place goes through some of our own.
+        for (words, slots) in others.chunks(ASIDE * self.blocks.stride()).zip(rest.chunks_mut(ASIDE * ROWS)) {
+            let mut outputs = [[0; ROWS]; ASIDE];
             kernel::forward(Blocks { words, ..self.blocks }, x, &mut outputs);
             for (slot, &y) in slots.iter_mut().zip(outputs.as_flattened()) {
                 *slot = match write {
@@ -173,6 +187,9 @@ impl<'a> QuantizedDense<'a> {
         }
     }
 }
+
+/// Blocks whose outputs are computed aside in one go.
+const ASIDE: usize = 4;
 
 impl Block<'_> {
     fn is_sound(&self) -> bool {

@@ -15,7 +15,7 @@ fn check_fit(model: &QuantizedModel<'_>, detector_inputs: usize, detector_width:
 
 /// Scores samples of `IN` features with an int8 model whose layers are at most `WIDTH` wide.
 ///
-/// It owns all the memory that scoring needs: `2 * (IN + 2 * WIDTH)` bytes and a reference.
+/// It owns all the memory that scoring needs: `2 * (IN + 2 * WIDTH)` bytes, each part rounded up to four, and a reference.
 ///
 /// # Examples
 /// ```
@@ -36,10 +36,15 @@ fn check_fit(model: &QuantizedModel<'_>, detector_inputs: usize, detector_width:
 #[derive(Clone, Debug)]
 pub struct QuantizedDetector<'m, const IN: usize, const WIDTH: usize> {
     model: &'m QuantizedModel<'m>,
-    residual: [i16; IN],
-    front: [i16; WIDTH],
-    back: [i16; WIDTH],
+    residual: Words<IN>,
+    front: Words<WIDTH>,
+    back: Words<WIDTH>,
 }
+
+/// Activations at a multiple of four bytes: kernels take them two at a time.
+#[derive(Clone, Debug)]
+#[repr(align(4))]
+struct Words<const N: usize>([i16; N]);
 
 impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     /// Makes a detector for a model.
@@ -52,7 +57,7 @@ impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     pub fn new(model: &'m QuantizedModel<'m>) -> Result<Self, LoadError> {
         const { assert!(IN > 0 && WIDTH > 0, "a detector needs at least one input and a width of at least one") };
         check_fit(model, IN, WIDTH)?;
-        Ok(Self { model, residual: [0; IN], front: [0; WIDTH], back: [0; WIDTH] })
+        Ok(Self { model, residual: Words([0; IN]), front: Words([0; WIDTH]), back: Words([0; WIDTH]) })
     }
 
     /// Scores one sample of raw readings, `f32`, `i16` or `i32`, in the unit of the training data. Equal readings give
@@ -67,7 +72,7 @@ impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     /// # Panics
     /// Never.
     pub fn score<R: Reading>(&mut self, sample: &[R; IN]) -> Result<QuantizedVerdict, ScoreError> {
-        let Self { model, residual, front, back } = self;
+        let Self { model, residual: Words(residual), front: Words(front), back: Words(back) } = self;
         score::score(model, sample, Buffers { residual, front, back })
     }
 
@@ -77,7 +82,7 @@ impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     /// # Panics
     /// Never.
     pub fn explain(&self) -> [u32; IN] {
-        self.residual.map(score::square)
+        self.residual.0.map(score::square)
     }
 }
 
@@ -93,19 +98,22 @@ pub struct SliceQuantizedDetector<'m> {
 }
 
 impl<'m> SliceQuantizedDetector<'m> {
-    /// Makes a detector that works in `scratch`, [`QuantizedModel::scratch_len`] numbers or more.
+    /// Makes a detector that works in `scratch`, [`QuantizedModel::scratch_len`] words or more.
     ///
     /// # Errors
     /// [`LoadError::WrongShape`] when `scratch` is too small.
     ///
     /// # Panics
     /// Never.
-    pub fn new(model: &'m QuantizedModel<'m>, scratch: &'m mut [i16]) -> Result<Self, LoadError> {
-        let (residual, rest) = scratch.split_at_mut(model.inputs().min(scratch.len()));
-        let half = rest.len() / 2;
-        check_fit(model, residual.len(), half)?;
-        let (front, back) = rest.split_at_mut(half);
-        Ok(Self { model, residual, front, back })
+    pub fn new(model: &'m QuantizedModel<'m>, scratch: &'m mut [i32]) -> Result<Self, LoadError> {
+        let inputs = model.inputs();
+        let (residual, rest) = scratch.split_at_mut(inputs.div_ceil(2).min(scratch.len()));
+        let (front, back) = rest.split_at_mut(rest.len() / 2);
+        let residual: &mut [i16] = bytemuck::cast_slice_mut(residual);
+        let found = inputs.min(residual.len());
+        check_fit(model, found, 2 * front.len())?;
+        let residual = residual.get_mut(..found).unwrap_or_default();
+        Ok(Self { model, residual, front: bytemuck::cast_slice_mut(front), back: bytemuck::cast_slice_mut(back) })
     }
 
     /// Scores one sample of raw readings, `[IN]`; see [`QuantizedDetector::score`].

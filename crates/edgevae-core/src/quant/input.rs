@@ -129,14 +129,22 @@ impl Input {
         reason = "the low word is checked against the high one, the rest clamped"
     )]
     pub fn activation<R: Reading>(self, raw: R) -> Result<Option<(i16, bool)>, Infinite> {
-        const MOST: i64 = i16::MAX as i64;
         Ok(raw.fixed(i32::from(self.exponent))?.map(|fixed| {
             let centred = fixed.saturating_add(self.offset);
             let x = (i64::from(centred) * i64::from(self.multiplier)) >> (self.shift & 31);
-            let saturated = x.clamp(-MOST, MOST);
+            // The low word says it all unless the high one is more than its sign.
+            let low = x as i32;
+            let x = if (x >> 32) as i32 == low >> 31 { low } else { widest_of_sign(centred) };
+            let saturated = x.clamp(i16::MIN.into(), i16::MAX.into());
             (saturated as i16, saturated == x)
         }))
     }
+}
+
+/// The widest number of the sign that `x` has.
+#[inline(always)]
+fn widest_of_sign(x: i32) -> i32 {
+    i32::MAX ^ (x >> 31)
 }
 
 /// Fills `x` from a sample and tells whether every reading was in range.

@@ -123,11 +123,11 @@ impl<'a> QuantizedModel<'a> {
         inner.iter().map(|layer| usize::from(layer.outputs)).max().unwrap_or(0)
     }
 
-    /// 16-bit numbers of scratch memory that a [`SliceQuantizedDetector`](super::SliceQuantizedDetector) needs:
-    /// `IN + 2 * WIDTH`.
+    /// 32-bit words of scratch memory that a [`SliceQuantizedDetector`](super::SliceQuantizedDetector) needs: half a word
+    /// for each of `IN` and twice `WIDTH`, each rounded up.
     #[expect(clippy::arithmetic_side_effects, reason = "at most 1.5 * 65,535")]
     pub fn scratch_len(&self) -> usize {
-        self.inputs() + 2 * self.width()
+        self.inputs().div_ceil(2) + 2 * self.width().div_ceil(2)
     }
 
     /// Multiply-adds of one score without padding; scaling of inputs and outputs is not counted.

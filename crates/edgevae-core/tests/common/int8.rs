@@ -94,8 +94,8 @@ impl Int8 {
             let fixed = fixed.clamp(-f64::from(i32::MAX), f64::from(i32::MAX)) as i128;
             let centred = (fixed + i128::from(input.offset)).clamp(i32::MIN.into(), i32::MAX.into());
             let x = (centred * i128::from(input.multiplier)).div_euclid(1 << input.shift);
-            in_range &= (-32_767..=32_767).contains(&x);
-            x.clamp(-32_767, 32_767) as i16
+            in_range &= (-32_768..=32_767).contains(&x);
+            x.clamp(-32_768, 32_767) as i16
         });
         let x: Vec<i16> = x.collect();
         let mut y = x.clone();

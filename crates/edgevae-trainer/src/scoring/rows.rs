@@ -37,7 +37,7 @@ pub struct FloatRows<'m> {
 #[derive(Debug)]
 pub struct Int8Rows<'m> {
     model: &'m QuantizedModel<'m>,
-    scratch: Vec<i16>,
+    scratch: Vec<i32>,
 }
 
 impl<'m> RowScorer<'m> {

@@ -5,28 +5,78 @@
 #[cfg(edgevae_kernel = "dsp")]
 #[allow(unsafe_code)]
 mod dsp;
-#[cfg_attr(any(edgevae_kernel = "dsp", edgevae_kernel = "thumb1"), allow(dead_code))]
+#[cfg(edgevae_kernel = "helium")]
+#[allow(unsafe_code)]
+mod helium;
+#[cfg(any(edgevae_kernel = "pairs", test))]
+mod pairs;
+#[cfg(any(edgevae_kernel = "portable", test))]
 mod portable;
-#[cfg(any(edgevae_kernel = "thumb1", test))]
+#[cfg(edgevae_kernel = "riscv")]
+#[allow(unsafe_code)]
+mod riscv;
+#[cfg(edgevae_kernel = "thumb1")]
+#[allow(unsafe_code)]
 mod thumb1;
 
 #[cfg(edgevae_kernel = "dsp")]
-pub use dsp::NAME;
-#[cfg(edgevae_kernel = "dsp")]
-pub(crate) use dsp::forward;
-#[cfg(not(any(edgevae_kernel = "dsp", edgevae_kernel = "thumb1")))]
-pub use portable::NAME;
-#[cfg(not(any(edgevae_kernel = "dsp", edgevae_kernel = "thumb1")))]
-pub(crate) use portable::forward;
+use dsp as chosen;
+#[cfg(edgevae_kernel = "helium")]
+use helium as chosen;
+#[cfg(edgevae_kernel = "pairs")]
+use pairs as chosen;
+#[cfg(edgevae_kernel = "portable")]
+use portable as chosen;
+#[cfg(edgevae_kernel = "riscv")]
+use riscv as chosen;
 #[cfg(edgevae_kernel = "thumb1")]
-pub use thumb1::NAME;
-#[cfg(edgevae_kernel = "thumb1")]
-pub(crate) use thumb1::forward;
+use thumb1 as chosen;
+
+pub use chosen::NAME;
+pub(crate) use chosen::forward;
+
+use super::dense::{Block, Blocks, ROWS};
+
+/// Outputs of whole blocks from their sums; `scale` is `floor(sum * multiplier / 2^16)`.
+#[allow(dead_code, reason = "some kernels do all of a layer by themselves")]
+#[inline(always)]
+fn each_block(
+    blocks: Blocks<'_>,
+    y: &mut [[i16; ROWS]],
+    sums: impl Fn(&Block<'_>) -> [i32; ROWS],
+    scale: impl Fn(i32, i16) -> i32,
+) {
+    for (block, y) in blocks.iter().zip(y) {
+        for ((y, sum), multiplier) in y.iter_mut().zip(sums(&block)).zip(block.multipliers) {
+            *y = blocks.output(scale(sum, multiplier));
+        }
+    }
+}
+
+/// `floor(sum * multiplier / 2^16)`, `multiplier` 0 or positive.
+#[allow(dead_code, reason = "some kernels have their own")]
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "a product of 32 and 16 bits in 64")]
+#[expect(clippy::cast_possible_truncation, reason = "31 bits: the multiplier has 15")]
+fn scale(sum: i32, multiplier: i16) -> i32 {
+    ((i64::from(sum) * i64::from(multiplier)) >> 16) as i32
+}
+
+/// As [`scale`], of two 32-bit products, for cores without a longer one: the lower half of `sum` is taken without sign,
+/// so that each half fits.
+#[allow(dead_code, reason = "some kernels have their own")]
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "products of 16 and 15 bits in 32")]
+fn scale_by_halves(sum: i32, multiplier: i16) -> i32 {
+    let multiplier = i32::from(multiplier);
+    let (high, low) = (sum >> 16, (sum & 0xffff).cast_unsigned());
+    high * multiplier + ((low * multiplier.cast_unsigned()) >> 16).cast_signed()
+}
 
 #[cfg(test)]
 mod tests {
-    use super::{portable, thumb1};
-    use crate::quant::dense::{Blocks, Columns, HALF};
+    use super::{pairs, portable};
+    use crate::quant::dense::{Blocks, Columns, HALF, Halves};
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;
@@ -51,16 +101,16 @@ mod tests {
         fn kernels_equal_the_portable_one((inputs, words, x, shift, relu) in blocks()) {
             let blocks = Blocks { words: &words, inputs, shift, relu };
             let (whole, rest) = x.as_chunks();
-            let mut last = [[0; HALF]; 2];
-            last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
-            let x = Columns { whole, halves: &last[..rest.len().div_ceil(HALF)] };
+            let mut last = Halves::default();
+            last.0.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
+            let x = Columns { whole, halves: &last.0[..rest.len().div_ceil(HALF)] };
             let run = |forward: fn(Blocks<'_>, Columns<'_>, &mut [[i16; 4]])| {
                 let mut y = vec![[0; 4]; words.len() / blocks.stride()];
                 forward(blocks, x, &mut y);
                 y
             };
             let expected = run(portable::forward);
-            prop_assert_eq!(run(thumb1::forward), expected.clone());
+            prop_assert_eq!(run(pairs::forward), expected.clone());
             prop_assert_eq!(run(super::forward), expected);
         }
     }

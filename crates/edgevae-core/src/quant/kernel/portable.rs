@@ -1,6 +1,6 @@
 //! The kernel in plain Rust, the definition of every other.
 
-use crate::quant::dense::{Blocks, Columns, ORDER, ROWS};
+use crate::quant::dense::{Block, Blocks, Columns, ORDER, ROWS};
 
 /// Name of this kernel, for reports.
 pub const NAME: &str = "portable";
@@ -9,18 +9,19 @@ pub const NAME: &str = "portable";
 ///
 /// Additions wrap; no sum of a loaded model can.
 pub fn forward(blocks: Blocks<'_>, x: Columns<'_>, y: &mut [[i16; ROWS]]) {
-    for (block, y) in blocks.iter().zip(y) {
-        let mut sums = *block.bias;
-        for (tile, x) in block.tiles.iter().zip(x.whole) {
-            add_products(&mut sums, bytemuck::cast_ref(tile), x);
-        }
-        for (tile, x) in block.halves.iter().zip(x.halves) {
-            add_products(&mut sums, bytemuck::cast_ref(tile), x);
-        }
-        for ((y, sum), multiplier) in y.iter_mut().zip(sums).zip(block.multipliers) {
-            *y = blocks.output(scale(sum, multiplier));
-        }
+    super::each_block(blocks, y, |block| sums(block, x), super::scale);
+}
+
+#[inline(always)]
+fn sums(block: &Block<'_>, x: Columns<'_>) -> [i32; ROWS] {
+    let mut sums = *block.bias;
+    for (tile, x) in block.tiles.iter().zip(x.whole) {
+        add_products(&mut sums, bytemuck::cast_ref(tile), x);
     }
+    for (tile, x) in block.halves.iter().zip(x.halves) {
+        add_products(&mut sums, bytemuck::cast_ref(tile), x);
+    }
+    sums
 }
 
 /// `sums[r] += Σ_c w[r][c] * x[c]`; a tile's columns are in [`ORDER`].
@@ -34,12 +35,4 @@ fn add_products<const N: usize>(sums: &mut [i32; ROWS], tile: &[[i8; N]; ROWS], 
             *sum = sum.wrapping_add(i32::from(row[at]) * x);
         }
     }
-}
-
-/// `floor(sum * multiplier / 2^16)`, `multiplier` 0 or positive.
-#[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "a product of 32 and 16 bits in 64")]
-#[expect(clippy::cast_possible_truncation, reason = "31 bits: the multiplier has 15")]
-fn scale(sum: i32, multiplier: i16) -> i32 {
-    ((i64::from(sum) * i64::from(multiplier)) >> 16) as i32
 }
