@@ -48,6 +48,7 @@ pub struct QuantizedDense<'a> {
 }
 
 /// Four rows of a layer.
+#[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
     pub bias: &'a [i32; ROWS],
     pub multipliers: [i16; ROWS],
@@ -144,6 +145,23 @@ impl<'a> QuantizedDense<'a> {
         self.blocks.relu
     }
 
+    /// Right shift of the scaled sums.
+    pub fn shift(&self) -> u32 {
+        self.blocks.shift
+    }
+
+    /// Bias, multiplier and weights `[IN]` of each output, as plain rows: for the desk, which packs them its own way.
+    pub fn rows(&self) -> impl Iterator<Item = (i32, i16, impl Iterator<Item = i8>)> {
+        let (inputs, outputs) = (self.inputs(), self.outputs);
+        let rows = self.blocks.iter().flat_map(move |block| {
+            (0..ROWS).map(move |row| {
+                let weights = (0..inputs).map(move |column| block.weight(row, column));
+                (block.bias.get(row).copied().unwrap_or(0), block.multipliers.get(row).copied().unwrap_or(0), weights)
+            })
+        });
+        rows.take(outputs)
+    }
+
     /// Whether no sum can overflow and every output is scaled as the format allows.
     pub(crate) fn is_sound(&self) -> bool {
         self.blocks.shift < 16 && self.blocks.iter().all(|block| block.is_sound())
@@ -192,6 +210,19 @@ impl<'a> QuantizedDense<'a> {
 const ASIDE: usize = 4;
 
 impl Block<'_> {
+    fn weight(&self, row: usize, column: usize) -> i8 {
+        let at = ORDER.iter().position(|&place| place == column % COLUMNS).unwrap_or(0);
+        let weight = match self.tiles.get(column / COLUMNS) {
+            Some(tile) => bytemuck::cast_ref::<_, [[i8; COLUMNS]; ROWS]>(tile).get(row).and_then(|row| row.get(at)),
+            None => {
+                let half = self.halves.get(column % COLUMNS / HALF);
+                let half = half.map(bytemuck::cast_ref::<_, [[i8; HALF]; ROWS]>);
+                half.and_then(|tile| tile.get(row)?.get(at % HALF))
+            }
+        };
+        weight.copied().unwrap_or(0)
+    }
+
     fn is_sound(&self) -> bool {
         let mut widest = [0_u64; ROWS];
         let tiles = self.tiles.iter().map(bytemuck::cast_ref::<_, [[i8; COLUMNS]; ROWS]>);

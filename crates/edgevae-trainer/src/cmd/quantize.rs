@@ -68,7 +68,7 @@ impl Cmd {
         let quantized = quantization.of(model)?;
         out.write_all(quantized.file.bytes())?;
         if let Some(mut report) = report {
-            report.write_all((serde_json::to_string_pretty(&quantized.report)? + "\n").as_bytes())?;
+            report.write_all(quantized.report.json().as_bytes())?;
             report.finish()?;
         }
         out.finish()?;

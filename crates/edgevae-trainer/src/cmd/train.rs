@@ -44,6 +44,9 @@ pub struct Cmd {
     /// Go on with an interrupted run; its options come from the checkpoint
     #[arg(long, value_name = "DIR.checkpoint", conflicts_with_all = ["config_file", "checkpoint_every"])]
     resume: Option<PathBuf>,
+    /// Write an int8 form of the model as well, `model-int8.evae`, and its comparison with it, `quantization.json`
+    #[arg(long)]
+    quantize: bool,
     /// Nothing on the terminal but warnings and errors
     #[arg(long)]
     quiet: bool,
@@ -118,6 +121,10 @@ impl Cmd {
         let mut trained = fitted.finish(&options).with_context(|| source.name())?;
         let (compared, warnings) = train::compare_scores(&fitted, &options);
         trained.warnings.extend(warnings);
+        let quantized = self.quantize.then(|| fitted.quantize(&trained, &options)).transpose().context("--quantize")?;
+        if let Some(quantized) = &quantized {
+            trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
+        }
 
         let run = Run {
             dataset: &dataset,
@@ -128,6 +135,10 @@ impl Cmd {
             dir: &dir,
         };
         output.write("model.evae", trained.model.bytes())?;
+        if let Some(quantized) = &quantized {
+            output.write("model-int8.evae", quantized.file.bytes())?;
+            output.write("quantization.json", quantized.report.json().as_bytes())?;
+        }
         output.write("metrics.json", run.metrics_json().as_bytes())?;
         output.write("history.csv", &run.history_csv())?;
         output.write("scores.csv", &run.scores_csv())?;
@@ -148,6 +159,9 @@ impl Cmd {
         }
         if !self.quiet {
             println!("{}", run.console());
+            if let Some(quantized) = &quantized {
+                println!("\n{}", quantized.report);
+            }
         }
         Ok(())
     }

@@ -237,6 +237,13 @@ pub struct Report {
     pub comparison: Comparison,
 }
 
+impl Report {
+    /// The report as a file.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain numbers and strings always serialize") + "\n"
+    }
+}
+
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for Range { name, range, rule, score_error } in &self.ranges {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod block;
+mod int8;
 mod kernel;
 mod network;
 mod rows;

@@ -1,8 +1,9 @@
 //! Rows through a model of either kind.
 
-use edgevae_core::{Model, QuantizedModel, ScoreError, SliceQuantizedDetector};
+use edgevae_core::{Model, ScoreError};
 
 use super::BatchScorer;
+use super::int8::Int8Rows;
 use crate::model_file::AnyModel;
 
 /// A row's score and verdict, by either kind of model.
@@ -22,7 +23,7 @@ pub enum RowScorer<'m> {
     /// With a float model.
     Float(Box<FloatRows<'m>>),
     /// With an int8 model.
-    Int8(Int8Rows<'m>),
+    Int8(Box<Int8Rows<'m>>),
 }
 
 /// A float model and room for its scores.
@@ -33,13 +34,6 @@ pub struct FloatRows<'m> {
     scores: Vec<f32>,
 }
 
-/// An int8 model and the memory that it scores in.
-#[derive(Debug)]
-pub struct Int8Rows<'m> {
-    model: &'m QuantizedModel<'m>,
-    scratch: Vec<i32>,
-}
-
 impl<'m> RowScorer<'m> {
     /// A scorer for a model of either kind.
     pub fn new(model: &'m AnyModel<'m>) -> Self {
@@ -47,7 +41,7 @@ impl<'m> RowScorer<'m> {
             AnyModel::Float(model) => {
                 Self::Float(Box::new(FloatRows { model, scorer: BatchScorer::new(model), scores: Vec::new() }))
             }
-            AnyModel::Int8(model) => Self::Int8(Int8Rows { model, scratch: vec![0; model.scratch_len()] }),
+            AnyModel::Int8(model) => Self::Int8(Box::new(Int8Rows::new(model))),
         }
     }
 
@@ -80,22 +74,5 @@ impl FloatRows<'_> {
         let verdict = |&score: &f32| RowVerdict { score, is_anomaly: score > threshold, out_of_range: None };
         verdicts.extend(scores[..scored].iter().map(verdict));
         result
-    }
-}
-
-impl Int8Rows<'_> {
-    fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
-        let Self { model, scratch } = self;
-        let own = "the scratch has the length that the model asks for";
-        let mut detector = SliceQuantizedDetector::new(model, scratch).expect(own);
-        for (row, sample) in rows.chunks_exact(model.inputs()).enumerate() {
-            let verdict = detector.score(sample).map_err(|error| (row, error))?;
-            verdicts.push(RowVerdict {
-                score: model.rendered(verdict.score),
-                is_anomaly: verdict.is_anomaly,
-                out_of_range: Some(verdict.out_of_range),
-            });
-        }
-        Ok(())
     }
 }

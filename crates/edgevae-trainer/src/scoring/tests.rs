@@ -5,11 +5,14 @@ use edgevae_core::format::{
     Numbers,
 };
 use edgevae_core::{Model, ScoreError, SliceDetector};
+use ndarray::Array2;
 use proptest::prelude::*;
 
+use super::int8::Int8Rows;
 use super::kernel::Kernel;
 use super::{BatchScorer, score_all};
 use crate::model_file::ModelFile;
+use crate::quantize::quantize;
 
 /// Step, rate and knots that bring a head to the footing of others.
 const TAIL: [f32; 6] = [0.75, 0.125, -8.0, 4.0, 20.0, 90.0];
@@ -240,6 +243,33 @@ fn threads_change_neither_scores_nor_the_first_error() {
         assert_eq!(score_all(&model, &cells, threads), Err((400, ScoreError::NonFinite { index: 0 })));
     }
     assert_eq!(score_all(&model, &[], 2), Ok(vec![]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn blocks_of_an_int8_model_give_the_bits_of_the_core(
+        inputs in 1_usize..14,
+        inner in prop::collection::vec(1_usize..21, 1..5),
+        head in prop::sample::select(&[HeadKind::Mse, HeadKind::Mahalanobis]),
+        policy in prop::sample::select(&[Missing::Error, Missing::Mean]),
+        seed: u64,
+        cells in prop::collection::vec(reading(), 0..700),
+    ) {
+        let recipe = Recipe { heads: vec![head], ..Recipe::new(policy, seed, 0.5) };
+        let float = build(&[&inner[..], &[inputs]].concat(), &recipe);
+        let rows = Array2::from_shape_fn((20, inputs), |(row, at)| ((row * 7 + at * 13) % 31) as f32 * 0.2 - 3.0);
+        let indices: Vec<usize> = (0..20).collect();
+        let float = float.model().unwrap();
+        let file = quantize(&float, rows.view(), &indices).unwrap().uncalibrated().unwrap();
+        let model = file.quantized().unwrap();
+        let (mut blocks, mut core) = (Vec::new(), Vec::new());
+        let mut scorer = Int8Rows::new(&model);
+        let cells = &cells[..cells.len() / inputs * inputs];
+        prop_assert_eq!(scorer.score(cells, &mut blocks), scorer.score_by_core(cells, &mut core));
+        prop_assert_eq!(blocks, core);
+    }
 }
 
 #[test]

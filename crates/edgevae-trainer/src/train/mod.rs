@@ -21,6 +21,7 @@ use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
 use crate::options::{Options, Score};
+use crate::quantize::{Quantization, QuantizeError, Quantized};
 use crate::results::Quality;
 use crate::scaler::{Scaler, ScalerError};
 use crate::scoring::{self, RowError};
@@ -308,6 +309,32 @@ impl<'d> Fitted<'d> {
             test_mu: fit.vae.encode(scaler.transform(self.raw(&rows.test).view()).view()).0,
             warnings,
         })
+    }
+
+    /// The int8 form of a model that [`Fitted::finish`] made: ranges from the fitted rows, a threshold of its own from
+    /// the rows that gave the float model's, compared with it on the test rows.
+    ///
+    /// # Errors
+    /// [`QuantizeError`].
+    pub fn quantize(&self, trained: &Trained, options: &Options) -> Result<Quantized, QuantizeError> {
+        let Self { dataset, rows, .. } = self;
+        let labels = dataset.labels.as_deref();
+        let is_normal = |row: &usize| labels.is_none_or(|labels| !labels[*row]);
+        let test_normals: Vec<usize> = rows.test.iter().copied().filter(is_normal).collect();
+        let quantization = Quantization {
+            features: dataset.features.view(),
+            labels,
+            ranges_from: &rows.fit,
+            threshold_from: match trained.calibration_set {
+                CalibrationSet::TestNormals => &test_normals,
+                CalibrationSet::Holdout => &rows.holdout,
+                _ => &rows.fit,
+            },
+            compared: if rows.test.is_empty() { &rows.fit } else { &rows.test },
+            set: trained.calibration_set,
+            quantile: options.quantile,
+        };
+        quantization.of(&trained.model.model()?)
     }
 
     /// The heads of the score, on one footing where there are several.

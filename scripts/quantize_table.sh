@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Float against int8 on every data set of a folder, as the table of docs/QUANTIZATION.md.
+#
+#   scripts/quantize_table.sh DATA_FOLDER [TRAIN FLAG...]
+#
+# DATA_FOLDER holds CSV files with a column `label`. Each is trained on with the defaults (and the flags given), quantized with
+# its normal rows, and scored as a whole by both models. EDGEVAE is the binary (default: target/release/edgevae, built first).
+set -euo pipefail
+
+data=${1:?usage: scripts/quantize_table.sh DATA_FOLDER [TRAIN FLAG...]}
+shift
+here=$(cd "$(dirname "$0")/.." && pwd)
+if [ -z "${EDGEVAE:-}" ]; then
+  cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --package edgevae-trainer
+  EDGEVAE=${CARGO_TARGET_DIR:-$here/target}/release/edgevae
+fi
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+for file in "$data"/*.csv; do
+  name=$(basename "$file" .csv)
+  sed -n 1p "$file" | tr -d '\r' | tr ',' '\n' | grep -qx label || continue
+  "$EDGEVAE" train --data "$file" --label label --out "$scratch/$name" --quiet "$@" 2>/dev/null
+  "$EDGEVAE" quantize --model "$scratch/$name/model.evae" --data "$file" --label label --out "$scratch/$name.evae" \
+    --report "$scratch/$name.json" --quiet 2>/dev/null
+  echo "$name" >>"$scratch/names"
+done
+
+python3 - "$scratch" <<'PYTHON'
+import json, pathlib, sys
+
+folder = pathlib.Path(sys.argv[1])
+names = (folder / "names").read_text().split()
+print("| Data set | Rows | ROC-AUC float | int8 | AP float | int8 | Same verdict | Rank correlation | Tail kept |")
+print("|---|---|---|---|---|---|---|---|---|")
+number = lambda value, digits=4: "not measured" if value is None else f"{value:.{digits}f}"
+losses = {"roc_auc": [], "average_precision": []}
+agreement = []
+for name in names:
+    report = json.loads((folder / f"{name}.json").read_text())
+    float_, int8 = report["float"], report["int8"]
+    for key, values in losses.items():
+        if float_[key] is not None and int8[key] is not None:
+            values.append((float_[key] - int8[key], name))
+    agreement.append((report["agreement"], name))
+    print(f"| {name} | {report['rows']} | {number(float_['roc_auc'])} | {number(int8['roc_auc'])} "
+          f"| {number(float_['average_precision'])} | {number(int8['average_precision'])} "
+          f"| {100 * report['agreement']:.2f} % | {number(report['rank_correlation'])} | {100 * report['tail']['kept']:.1f} % |")
+print()
+mean = lambda values: sum(value for value, _ in values) / len(values)
+for title, key in [("ROC-AUC", "roc_auc"), ("average precision", "average_precision")]:
+    worst, name = max(losses[key])
+    print(f"Loss of {title}: mean {mean(losses[key]):.4f}, worst {worst:.4f} ({name}).")
+least, name = min(agreement)
+print(f"Same verdict: mean {100 * mean(agreement):.2f} % of the rows, least {100 * least:.2f} % ({name}).")
+PYTHON

@@ -1,0 +1,117 @@
+//! From a float model to an int8 one and its scores, through the binary.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use edgevae_tests::{edgevae, names};
+use serde_json::Value;
+
+/// Two features that move together and a constant one; the label marks rows where they do not.
+fn table(rows: usize) -> String {
+    let mut text = String::from("a,b,c,fault\n");
+    for row in 0..rows {
+        let t = (row * 37 % 101) as f32 / 101.0;
+        let fault = row % 20 == 19;
+        let b = 2.0 * t + 0.01 * (row * 53 % 89) as f32 / 89.0 + if fault { 1.5 } else { 0.0 };
+        writeln!(text, "{t},{b},5,{}", u8::from(fault)).unwrap();
+    }
+    text
+}
+
+/// A folder with `rows.csv` and a trained `run/`.
+fn trained(more: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("rows.csv"), table(400)).unwrap();
+    let train = "train --data rows.csv --label fault --epochs 20 --hidden 8 --latent 1 --quiet --out run";
+    edgevae(dir.path(), &format!("{train} {more}")).ok();
+    dir
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn an_int8_model_scores_calibrates_and_is_inspected_like_a_float_one() {
+    let dir = trained("--quantize");
+    let quantize = "quantize --model run/model.evae --data rows.csv --label fault --out m8.evae --report m8.json";
+    let printed = edgevae(dir.path(), quantize).ok();
+    for part in ["ROC-AUC", "missed detections", "false-alarm rate", "rank correlation", "of the 20 highest"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let report = json(&dir.path().join("m8.json"));
+    assert_eq!(report["rows"], 400);
+    let auc = |side: &str| report[side]["roc_auc"].as_f64().unwrap();
+    assert!((auc("float") - auc("int8")).abs() < 0.002, "{report}");
+    assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{report}");
+    assert!(json(&dir.path().join("run/quantization.json"))["rows"].as_u64().unwrap() < 400, "the test rows alone");
+
+    edgevae(dir.path(), "score --model m8.evae --data rows.csv --out s.csv --quiet").ok();
+    let scores = fs::read_to_string(dir.path().join("s.csv")).unwrap();
+    assert_eq!(scores.lines().next(), Some("row,score,is_anomaly,out_of_range"));
+    assert_eq!(scores.lines().count(), 401);
+    let flagged = |text: &str| text.lines().skip(1).filter(|line| line.split(',').nth(2) == Some("1")).count();
+    // Rows are scored to the same bits by any number of threads.
+    edgevae(dir.path(), "score --model m8.evae --data rows.csv --out s1.csv --quiet --threads 1").ok();
+    assert_eq!(fs::read_to_string(dir.path().join("s1.csv")).unwrap(), scores);
+
+    edgevae(dir.path(), "calibrate --model m8.evae --data rows.csv --quantile 0.5 --out m9.evae --quiet").ok();
+    edgevae(dir.path(), "score --model m9.evae --data rows.csv --out s9.csv --quiet").ok();
+    assert_eq!(flagged(&fs::read_to_string(dir.path().join("s9.csv")).unwrap()), 200);
+    let inspected: Value = serde_json::from_str(&edgevae(dir.path(), "inspect m9.evae --json").ok()).unwrap();
+    assert_eq!(
+        (inspected["numbers"].as_str(), inspected["calibration"]["quantile"].as_f64()),
+        (Some("int8"), Some(0.5))
+    );
+}
+
+#[test]
+fn a_reading_out_of_range_is_an_anomaly_and_said_so() {
+    let dir = trained("");
+    let quantize = "quantize --model run/model.evae --data rows.csv --label fault --out m8.evae --quiet";
+    edgevae(dir.path(), quantize).ok();
+    fs::write(dir.path().join("far.csv"), "a,b,c\n0.5,1,5\n1e6,1,5\n0.5,-1e30,5\n0.5,1,1e9\n").unwrap();
+    let ran = edgevae(dir.path(), "score --model m8.evae --data far.csv --out -");
+    let marks: Vec<&str> = ran.stdout.lines().skip(1).map(|line| &line[line.len() - 3..]).collect();
+    assert_eq!(marks, ["0,0", "1,1", "1,1", "1,1"], "{}", ran.stdout);
+    assert!(ran.stderr.contains("3 have a reading beyond what the int8 model can tell apart"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_quantized_is_refused_with_the_reason_and_leaves_nothing() {
+    let dir = trained("");
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    let quantize = |data: &str, model: &str, out: &str| {
+        edgevae(dir.path(), &format!("quantize --model {model} --data {data} --out {out} --quiet"))
+    };
+    write("few.csv", &table(9));
+    quantize("few.csv", "run/model.evae", "m8.evae").fails_with(&["9 calibration rows", "10"]);
+    write("other.csv", "a,c\n1,2\n");
+    quantize("other.csv", "run/model.evae", "m8.evae").fails_with(&["other.csv", "b"]);
+    assert!(!names(dir.path()).contains(&"m8.evae".to_owned()));
+
+    write("some.csv", &table(50));
+    let ran = quantize("some.csv", "run/model.evae", "m8.evae");
+    assert!(ran.stderr.contains("50 calibration rows are few"), "{}", ran.stderr);
+    ran.ok();
+    quantize("some.csv", "m8.evae", "twice.evae").fails_with(&["m8.evae", "int8 model already"]);
+
+    let train = "train --data rows.csv --label fault --epochs 2 --hidden 8 --latent 1 --quiet --out elbo --score elbo";
+    edgevae(dir.path(), train).ok();
+    quantize("rows.csv", "elbo/model.evae", "e8.evae").fails_with(&["elbo", "no integer form", "--score mse"]);
+    edgevae(dir.path(), &train.replace("--out elbo", "--out both --quantize"))
+        .fails_with(&["--quantize", "no integer form"]);
+    assert!(!names(dir.path()).contains(&"both".to_owned()), "nothing is written");
+}
+
+#[test]
+fn the_mahalanobis_distance_has_an_integer_form() {
+    let dir = trained("--score mahalanobis");
+    let quantize =
+        "quantize --model run/model.evae --data rows.csv --label fault --out m8.evae --report m8.json --quiet";
+    edgevae(dir.path(), quantize).ok();
+    let report = json(&dir.path().join("m8.json"));
+    assert!(report["rank_correlation"].as_f64().unwrap() > 0.999, "{report}");
+    assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{report}");
+}
