@@ -49,6 +49,8 @@ typedef enum edgevae_status {
   EDGEVAE_STATUS_NOT_COMPILED = 14,
   // A fault that this version of the library has no code of its own for.
   EDGEVAE_STATUS_OTHER = 15,
+  // An int8 model, which this library does not score: use the float model that it was made of.
+  EDGEVAE_STATUS_QUANTIZED = 16,
 } edgevae_status;
 
 // A checked view of a model file. Its contents are private; it may be moved, and needs no clean-up.

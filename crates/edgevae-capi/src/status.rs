@@ -40,6 +40,8 @@ pub enum edgevae_status {
     NotCompiled = 14,
     /// A fault that this version of the library has no code of its own for.
     Other = 15,
+    /// An int8 model, which this library does not score: use the float model that it was made of.
+    Quantized = 16,
 }
 
 impl From<LoadError> for edgevae_status {
@@ -58,6 +60,7 @@ impl From<LoadError> for edgevae_status {
             | LoadError::Head { .. }
             | LoadError::Threshold => Self::Invalid,
             LoadError::NotCompiled { .. } => Self::NotCompiled,
+            LoadError::Quantized => Self::Quantized,
             LoadError::WrongShape { .. } => Self::WrongShape,
             _ => Self::Other,
         }
@@ -82,7 +85,7 @@ pub extern "C" fn edgevae_status_text(status: i32) -> *const c_char {
 }
 
 /// In the order of the codes.
-const TEXTS: [&CStr; 16] = [
+const TEXTS: [&CStr; 17] = [
     c"ok",
     c"a pointer is null",
     c"not an edgevae model",
@@ -99,6 +102,7 @@ const TEXTS: [&CStr; 16] = [
     c"the score of the sample overflows",
     c"the model needs a head that this library was built without",
     c"another fault",
+    c"an int8 model, which this library does not score",
 ];
 
 #[cfg(test)]
@@ -113,6 +117,6 @@ mod tests {
         };
         assert_eq!(text(edgevae_status::Checksum as i32), TEXTS[6]);
         assert_eq!(text(edgevae_status::Other as i32), c"another fault");
-        assert_eq!((text(16), text(-1)), (c"unknown status", c"unknown status"));
+        assert_eq!((text(17), text(-1)), (c"unknown status", c"unknown status"));
     }
 }

@@ -3,7 +3,7 @@
 //! Fixed here and not trained, so that instruction counts move only when the code that is measured moves.
 
 use edgevae_core::format::{
-    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing,
+    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing, Numbers,
 };
 
 const INPUTS: usize = 10;
@@ -22,6 +22,7 @@ const NAMES: &[u8] = b"\x02f0\x02f1\x02f2\x02f3\x02f4\x02f5\x02f6\x02f7\x02f8\x0
 pub fn file() -> Vec<u8> {
     let layer = |(outputs, activation)| Layer { outputs: outputs as u16, activation };
     let header = Header {
+        numbers: Numbers::Float32,
         tool: "edgevae reference net",
         seed: 0,
         inputs: INPUTS as u16,

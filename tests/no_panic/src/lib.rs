@@ -4,7 +4,8 @@
 //! handler stays, the function is undefined and the link fails.
 #![no_std]
 
-use edgevae_core::{Detector, Model, ScoreError, SliceDetector, slots};
+use edgevae_core::{Detector, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict};
+use edgevae_core::{ScoreError, SliceDetector, SliceQuantizedDetector, slots};
 
 unsafe extern "C" {
     fn a_panic_is_reachable() -> !;
@@ -69,6 +70,47 @@ pub unsafe extern "C" fn probe_score(
         sum += contributions[9];
     }
     if cfg!(feature = "control") { sum + sample[len] } else { sum }
+}
+
+/// Loads an int8 model, takes it apart and scores readings of every kind, with arrays and in borrowed memory.
+///
+/// # Safety
+/// The pointers are those of so many bytes and numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn probe_int8(
+    bytes: *const u8,
+    len: usize,
+    sample: *const i32,
+    samples: usize,
+    scratch: *mut i32,
+    scratch_len: usize,
+) -> f32 {
+    // SAFETY: as the caller says.
+    let (bytes, sample) = unsafe { (slice(bytes, len), slice(sample, samples)) };
+    // SAFETY: as the caller says.
+    let scratch = unsafe { core::slice::from_raw_parts_mut(scratch, scratch_len) };
+    let Ok(model) = QuantizedModel::from_bytes(bytes) else { return 1.0 };
+    let sizes = model.inputs() + model.width() + model.latent() + model.scratch_len() + model.multiply_adds();
+    let mut sum = (sizes + model.layers().map(|layer| layer.rows().count()).sum::<usize>()) as f32;
+    if let (Ok(mut detector), Some(sample)) = (QuantizedDetector::<10, 64>::new(&model), sample.first_chunk()) {
+        sum += integer_outcome(&model, detector.score::<i32>(sample));
+        sum += integer_outcome(&model, detector.score(&sample.map(|raw| f32::from_bits(raw as u32))));
+        sum += integer_outcome(&model, detector.score(&sample.map(|raw| raw as i16)));
+        sum += detector.explain()[0] as f32;
+    }
+    if let Ok(mut detector) = SliceQuantizedDetector::new(&model, scratch) {
+        sum += integer_outcome(&model, detector.score(sample));
+        sum += detector.explain().sum::<u32>() as f32;
+    }
+    sum
+}
+
+fn integer_outcome(model: &QuantizedModel<'_>, result: Result<QuantizedVerdict, ScoreError>) -> f32 {
+    match result {
+        Ok(verdict) if verdict.is_anomaly || verdict.out_of_range => model.rendered(verdict.score),
+        Ok(verdict) => -model.rendered(verdict.score),
+        Err(_) => f32::NAN,
+    }
 }
 
 /// Finds the newest of two slots.

@@ -111,7 +111,7 @@ impl<'m> SliceQuantizedDetector<'m> {
         let (front, back) = rest.split_at_mut(rest.len() / 2);
         let residual: &mut [i16] = bytemuck::cast_slice_mut(residual);
         let found = inputs.min(residual.len());
-        check_fit(model, found, 2 * front.len())?;
+        check_fit(model, found, front.len().saturating_mul(2))?;
         let residual = residual.get_mut(..found).unwrap_or_default();
         Ok(Self { model, residual, front: bytemuck::cast_slice_mut(front), back: bytemuck::cast_slice_mut(back) })
     }

@@ -36,9 +36,10 @@ fn add_products<const FIRST: usize, const N: usize>(
     x: &[i16; N],
 ) -> [i32; 2] {
     for (at, column) in ORDER.into_iter().take(N).enumerate() {
-        let x = i32::from(x[column]);
-        sum0 = sum0.wrapping_add(i32::from(tile[FIRST][at]) * x);
-        sum1 = sum1.wrapping_add(i32::from(tile[FIRST + 1][at]) * x);
+        let x = i32::from(x.get(column).copied().unwrap_or(0));
+        let weight = |row: usize| i32::from(tile[row].get(at).copied().unwrap_or(0));
+        sum0 = sum0.wrapping_add(weight(FIRST) * x);
+        sum1 = sum1.wrapping_add(weight(FIRST + 1) * x);
     }
     [sum0, sum1]
 }

@@ -24,15 +24,15 @@ fn sums(block: &Block<'_>, x: Columns<'_>) -> [i32; ROWS] {
     sums
 }
 
-/// `sums[r] += Σ_c w[r][c] * x[c]`; a tile's columns are in [`ORDER`].
+/// `sums[r] += Σ_c w[r][c] * x[c]`; a tile's columns are in [`ORDER`], which
+/// permutes the first `N` places: no column is missing.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "a product of 8 and 16 bits in 32")]
-#[expect(clippy::indexing_slicing, reason = "by constants below N: `ORDER` permutes the first N places")]
 fn add_products<const N: usize>(sums: &mut [i32; ROWS], tile: &[[i8; N]; ROWS], x: &[i16; N]) {
     for (at, column) in ORDER.into_iter().take(N).enumerate() {
-        let x = i32::from(x[column]);
+        let x = i32::from(x.get(column).copied().unwrap_or(0));
         for (sum, row) in sums.iter_mut().zip(tile) {
-            *sum = sum.wrapping_add(i32::from(row[at]) * x);
+            *sum = sum.wrapping_add(i32::from(row.get(at).copied().unwrap_or(0)) * x);
         }
     }
 }
