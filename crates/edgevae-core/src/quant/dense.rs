@@ -1,6 +1,7 @@
 //! The dense layer in integers.
 
 use super::kernel;
+use crate::dense::keep_rolled;
 
 /// Outputs that advance together: rows of a block.
 pub const ROWS: usize = 4;
@@ -182,25 +183,36 @@ impl<'a> QuantizedDense<'a> {
     pub(crate) fn forward(&self, x: &[i16], y: &mut [i16], write: Write) {
         let (whole, rest) = x.as_chunks();
         let mut last = Halves::default();
-        last.0.as_flattened_mut().iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        for (to, from) in last.0.as_flattened_mut().iter_mut().zip(rest) {
+            *to = *from;
+            keep_rolled();
+        }
         let x = Columns { whole, halves: last.0.get(..rest.len().div_ceil(HALF)).unwrap_or_default() };
         let y = y.get_mut(..self.outputs).unwrap_or_default();
-        let (quads, rest) = match write {
+        let (mut quads, mut rest) = match write {
             Write::Replace => y.as_chunks_mut(),
             Write::Subtract => (&mut [][..], y),
         };
-        let (direct, others) =
-            self.blocks.words.split_at_checked(quads.len() * self.blocks.stride()).unwrap_or_default();
-        kernel::forward(Blocks { words: direct, ..self.blocks }, x, quads);
-        // What is not four outputs in their place goes through some of our own.
-        for (words, slots) in others.chunks(ASIDE * self.blocks.stride()).zip(rest.chunks_mut(ASIDE * ROWS)) {
-            let mut outputs = [[0; ROWS]; ASIDE];
-            kernel::forward(Blocks { words, ..self.blocks }, x, &mut outputs);
-            for (slot, &y) in slots.iter_mut().zip(outputs.as_flattened()) {
-                *slot = match write {
-                    Write::Replace => y,
-                    Write::Subtract => slot.saturating_sub(y),
-                };
+        let (stride, mut words) = (self.blocks.stride(), self.blocks.words);
+        let mut outputs = [[0; ROWS]; ASIDE];
+        // What is not four outputs in their place goes through some of our own. One call for both: it is inlined.
+        while !words.is_empty() {
+            let is_aside = quads.is_empty();
+            let y = if is_aside { &mut outputs[..] } else { core::mem::take(&mut quads) };
+            let (blocks, others) = words.split_at(words.len().min(y.len() * stride));
+            kernel::forward(Blocks { words: blocks, ..self.blocks }, x, y);
+            words = others;
+            if is_aside {
+                let taken = rest.len().min(ASIDE * ROWS);
+                let (slots, others) = core::mem::take(&mut rest).split_at_mut(taken);
+                rest = others;
+                for (slot, &y) in slots.iter_mut().zip(outputs.as_flattened()) {
+                    *slot = match write {
+                        Write::Replace => y,
+                        Write::Subtract => slot.saturating_sub(y),
+                    };
+                    keep_rolled();
+                }
             }
         }
     }
@@ -223,24 +235,38 @@ impl Block<'_> {
         weight.copied().unwrap_or(0)
     }
 
+    #[inline(never)]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 2^23 and 2^16")]
     fn is_sound(&self) -> bool {
-        let mut widest = [0_u64; ROWS];
-        let tiles = self.tiles.iter().map(bytemuck::cast_ref::<_, [[i8; COLUMNS]; ROWS]>);
-        tiles.for_each(|tile| widen(&mut widest, tile));
-        let halves = self.halves.iter().map(bytemuck::cast_ref::<_, [[i8; HALF]; ROWS]>);
-        halves.for_each(|tile| widen(&mut widest, tile));
-        let bounded = widest.iter().zip(self.bias).all(|(sum, bias)| {
-            sum.checked_add(u64::from(bias.unsigned_abs())).is_some_and(|bound| bound <= i32::MAX as u64)
-        });
-        bounded && self.multipliers.iter().all(|&multiplier| multiplier >= 0)
+        let mut widest = [0; ROWS];
+        for tile in self.tiles {
+            widen(&mut widest, bytemuck::cast_slice(tile));
+        }
+        for tile in self.halves {
+            widen(&mut widest, bytemuck::cast_slice(tile));
+        }
+        let mut is_sound = true;
+        for ((sum, bias), multiplier) in widest.iter().zip(self.bias).zip(self.multipliers) {
+            // `sum` and the bias in units of 2^15, the bias rounded up.
+            let bound = sum + (bias.unsigned_abs() >> ACTIVATION_BITS) + 1;
+            is_sound &= bound <= 1 << (31 - ACTIVATION_BITS) && multiplier >= 0;
+            keep_rolled();
+        }
+        is_sound
     }
 }
 
-/// Adds the largest products of a tile's rows.
-#[expect(clippy::arithmetic_side_effects, reason = "65,535 times 2^22 is below 2^38")]
-fn widen<const N: usize>(widest: &mut [u64; ROWS], tile: &[[i8; N]; ROWS]) {
-    for (widest, row) in widest.iter_mut().zip(tile) {
-        let sum: u32 = row.iter().map(|weight| u32::from(weight.unsigned_abs())).sum();
-        *widest += u64::from(sum) << 15;
+/// The largest magnitude of an activation is 2^15.
+const ACTIVATION_BITS: u32 = 15;
+
+/// Adds the magnitudes of a tile's weights to the sums of their rows, which are as long in every tile.
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "at most 65,536 times 2^7")]
+fn widen(widest: &mut [u32; ROWS], tile: &[i8]) {
+    for (widest, row) in widest.iter_mut().zip(tile.chunks_exact(tile.len().div_ceil(ROWS).max(1))) {
+        for weight in row {
+            *widest += u32::from(weight.unsigned_abs());
+            keep_rolled();
+        }
     }
 }

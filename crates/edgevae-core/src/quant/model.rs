@@ -2,11 +2,15 @@
 
 use super::dense::QuantizedDense;
 use super::input::Input;
+use crate::dense::keep_rolled;
 use crate::error::LoadError;
-use crate::format::{self, Activation, DecoderVariance, HeadKind, Header, Missing, Names, Numbers};
+use crate::format::{self, Activation, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Names, Numbers};
 
 /// Words before the inputs: the threshold, low half first, and the bits of the score's unit.
 pub const PREFIX: usize = 3;
+
+/// Whether this build has that head.
+const MAHALANOBIS: bool = cfg!(feature = "mahalanobis");
 
 /// An int8 model file, checked once and then read in place.
 #[derive(Clone, Debug)]
@@ -40,6 +44,7 @@ impl<'a> QuantizedModel<'a> {
         result
     }
 
+    #[inline(never)]
     fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
         self.words = format::decode_words(bytes, &mut self.header)?;
         if self.header.numbers != Numbers::Int8 {
@@ -50,19 +55,30 @@ impl<'a> QuantizedModel<'a> {
         if !is_positive(self.header.threshold.to_bits()) || !is_positive(self.unit_bits()) {
             return Err(LoadError::Threshold);
         }
-        if let Some(feature) = self.inputs_of().position(|input| !input.is_sound()) {
-            return Err(LoadError::Scale { feature });
+        for (feature, input) in self.inputs_of().enumerate() {
+            if !input.is_sound() {
+                return Err(LoadError::Scale { feature });
+            }
         }
-        match self.layers().chain(self.whitening()).position(|layer| !layer.is_sound()) {
-            Some(layer) => Err(LoadError::Accumulator { layer }),
-            None => Ok(()),
+        for (layer, dense) in self.layers().enumerate() {
+            if !dense.is_sound() {
+                return Err(LoadError::Accumulator { layer });
+            }
+        }
+        match self.whitening() {
+            Some(dense) if !dense.is_sound() => Err(LoadError::Accumulator { layer: self.header.layers.len() }),
+            _ => Ok(()),
         }
     }
 
     /// That there is one head, one with an integer form.
     fn check_head(&self) -> Result<(), LoadError> {
         match self.header.heads.as_slice() {
-            [head] if head.knots == 0 && matches!(head.kind, HeadKind::Mse | HeadKind::Mahalanobis) => Ok(()),
+            [HeadSpec { kind: HeadKind::Mse, knots: 0 }] => Ok(()),
+            [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] if MAHALANOBIS => Ok(()),
+            [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] => {
+                Err(LoadError::NotCompiled { feature: HeadKind::Mahalanobis.name() })
+            }
             [head] => Err(LoadError::NoIntegerForm { head: head.kind.name() }),
             [] => Err(LoadError::Shapes),
             [..] => Err(LoadError::NoIntegerForm { head: "combination" }),
@@ -119,8 +135,12 @@ impl<'a> QuantizedModel<'a> {
     /// Widest layer between input and output: the `WIDTH` that a [`QuantizedDetector`](super::QuantizedDetector) needs at
     /// least.
     pub fn width(&self) -> usize {
-        let inner = self.header.layers.split_last().map_or(&[][..], |(_, inner)| inner);
-        inner.iter().map(|layer| usize::from(layer.outputs)).max().unwrap_or(0)
+        let mut width = 0;
+        for layer in self.header.layers.iter().take(self.header.layers.len().saturating_sub(1)) {
+            width = width.max(layer.outputs);
+            keep_rolled();
+        }
+        usize::from(width)
     }
 
     /// 32-bit words of scratch memory that a [`SliceQuantizedDetector`](super::SliceQuantizedDetector) needs: half a word
@@ -192,7 +212,7 @@ impl<'a> QuantizedModel<'a> {
 
     /// The layer whose outputs' squares add up to the squared Mahalanobis distance of `mu`, where that is the score.
     pub fn whitening(&self) -> Option<QuantizedDense<'_>> {
-        if self.head() != HeadKind::Mahalanobis {
+        if !MAHALANOBIS || self.head() != HeadKind::Mahalanobis {
             return None;
         }
         let latent = self.latent();

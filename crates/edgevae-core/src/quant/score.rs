@@ -62,11 +62,12 @@ fn run<'b>(
     let mut distance = None;
     let mut width = None;
     while let Some(layer) = layers.next() {
-        match width {
-            None => layer.forward(x, back, Write::Replace),
-            Some(width) if layers.len() == 0 => layer.forward(front.get(..width)?, x, Write::Subtract),
-            Some(width) => layer.forward(front.get(..width)?, back, Write::Replace),
-        }
+        let (input, output, write): (&[i16], &mut [i16], Write) = match width {
+            None => (x, back, Write::Replace),
+            Some(width) if layers.len() == 0 => (front.get(..width)?, x, Write::Subtract),
+            Some(width) => (front.get(..width)?, back, Write::Replace),
+        };
+        layer.forward(input, output, write);
         width = Some(layer.outputs());
         core::mem::swap(&mut front, &mut back);
         if layers.len() == decoder {

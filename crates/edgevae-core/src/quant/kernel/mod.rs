@@ -100,18 +100,50 @@ mod tests {
         #[test]
         fn kernels_equal_the_portable_one((inputs, words, x, shift, relu) in blocks()) {
             let blocks = Blocks { words: &words, inputs, shift, relu };
-            let (whole, rest) = x.as_chunks();
-            let mut last = Halves::default();
-            last.0.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
-            let x = Columns { whole, halves: &last.0[..rest.len().div_ceil(HALF)] };
-            let run = |forward: fn(Blocks<'_>, Columns<'_>, &mut [[i16; 4]])| {
-                let mut y = vec![[0; 4]; words.len() / blocks.stride()];
-                forward(blocks, x, &mut y);
-                y
-            };
-            let expected = run(portable::forward);
-            prop_assert_eq!(run(pairs::forward), expected.clone());
-            prop_assert_eq!(run(super::forward), expected);
+            let expected = outputs(portable::forward, blocks, &x);
+            prop_assert_eq!(outputs(pairs::forward, blocks, &x), expected.clone());
+            prop_assert_eq!(outputs(super::forward, blocks, &x), expected);
+        }
+    }
+
+    /// Outputs of a kernel; `x` holds as many columns as the blocks have.
+    fn outputs(forward: fn(Blocks<'_>, Columns<'_>, &mut [[i16; 4]]), blocks: Blocks<'_>, x: &[i16]) -> Vec<[i16; 4]> {
+        let (whole, rest) = x.as_chunks();
+        let mut last = Halves::default();
+        last.0.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
+        let x = Columns { whole, halves: &last.0[..rest.len().div_ceil(HALF)] };
+        let mut y = vec![[0; 4]; blocks.words.len() / blocks.stride()];
+        forward(blocks, x, &mut y);
+        y
+    }
+
+    /// Every number of inputs up to four tiles and a half, every number of blocks that a layer takes aside, every shift,
+    /// with the widest weights, activations and multipliers and with mixed ones.
+    #[test]
+    fn every_small_shape_gives_the_outputs_of_the_portable_kernel() {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.cast_signed()
+        };
+        for inputs in 1..=36 {
+            let stride = Blocks { words: &[], inputs, shift: 0, relu: false }.stride();
+            for (count, shift) in (1..=4).flat_map(|count| (0..16).map(move |shift| (count, shift))) {
+                let mixed: Vec<i32> = (0..count * stride).map(|_| next()).collect();
+                for (words, x) in [(mixed, None), (vec![-0x7f7f_7f80; count * stride], Some(i16::MIN))] {
+                    let mut words = words;
+                    for block in words.chunks_exact_mut(stride) {
+                        block[4..6].iter_mut().for_each(|pair| *pair &= 0x7fff_7fff);
+                    }
+                    let x: Vec<i16> = (0..inputs).map(|_| x.unwrap_or((next() >> 16) as i16)).collect();
+                    for relu in [false, true] {
+                        let blocks = Blocks { words: &words, inputs, shift, relu };
+                        let expected = outputs(portable::forward, blocks, &x);
+                        assert_eq!(outputs(pairs::forward, blocks, &x), expected, "{inputs} {count} {shift} {relu}");
+                        assert_eq!(outputs(super::forward, blocks, &x), expected, "{inputs} {count} {shift} {relu}");
+                    }
+                }
+            }
         }
     }
 
