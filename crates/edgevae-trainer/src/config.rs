@@ -131,6 +131,9 @@ config! {
     /// Draws of z for the score reconstruction-probability [default: 16]
     #[arg(long, value_name = "N")]
     draws: u8,
+    /// Write an int8 form of the model as well, `model-int8.evae`, and its comparison with it, `quantization.json`
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    quantize: bool,
     /// Seed of data, splits, initialisation, shuffling and noise [default: 0]
     #[arg(long, value_name = "N")]
     seed: u64,

@@ -44,9 +44,6 @@ pub struct Cmd {
     /// Go on with an interrupted run; its options come from the checkpoint
     #[arg(long, value_name = "DIR.checkpoint", conflicts_with_all = ["config_file", "checkpoint_every"])]
     resume: Option<PathBuf>,
-    /// Write an int8 form of the model as well, `model-int8.evae`, and its comparison with it, `quantization.json`
-    #[arg(long)]
-    quantize: bool,
     /// Nothing on the terminal but warnings and errors
     #[arg(long)]
     quiet: bool,
@@ -121,7 +118,8 @@ impl Cmd {
         let mut trained = fitted.finish(&options).with_context(|| source.name())?;
         let (compared, warnings) = train::compare_scores(&fitted, &options);
         trained.warnings.extend(warnings);
-        let quantized = self.quantize.then(|| fitted.quantize(&trained, &options)).transpose().context("--quantize")?;
+        let quantize = config.quantize == Some(true);
+        let quantized = quantize.then(|| fitted.quantize(&trained, &options)).transpose().context("--quantize")?;
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
