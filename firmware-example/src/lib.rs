@@ -7,12 +7,13 @@
 
 mod window;
 
-use edgevae_core::{Detector, ScoreError, Verdict};
+use edgevae_core::{ScoreError, Verdict};
 
 pub use window::Window;
 
-/// What a board has to offer: the driver of its sensor and of its lamp.
-pub trait Board<const IN: usize> {
+/// What a board has to offer: the driver of its sensor and of its lamp. `V` is the verdict of its detector:
+/// `QuantizedVerdict` for an int8 model.
+pub trait Board<const IN: usize, V = Verdict> {
     /// Why a driver failed.
     type Error;
 
@@ -26,7 +27,7 @@ pub trait Board<const IN: usize> {
     ///
     /// # Errors
     /// The driver's.
-    fn show(&mut self, outcome: Result<Verdict, ScoreError>) -> Result<(), Self::Error>;
+    fn show(&mut self, outcome: Result<V, ScoreError>) -> Result<(), Self::Error>;
 }
 
 /// What a lamp can tell.
@@ -50,17 +51,28 @@ impl From<Result<Verdict, ScoreError>> for State {
     }
 }
 
-/// Scores samples until the board has none any more: on hardware, for ever.
+#[cfg(feature = "int8")]
+impl From<Result<edgevae_core::QuantizedVerdict, ScoreError>> for State {
+    fn from(outcome: Result<edgevae_core::QuantizedVerdict, ScoreError>) -> Self {
+        match outcome {
+            Ok(verdict) if verdict.is_anomaly => Self::Anomaly,
+            Ok(_) => Self::Normal,
+            Err(_) => Self::SensorFault,
+        }
+    }
+}
+
+/// Scores samples until the board has none any more: on hardware, for ever. `score` is that of a detector of either kind.
 ///
 /// # Errors
 /// The first error of a driver.
-pub fn watch<B: Board<IN>, const IN: usize, const WIDTH: usize, const MEMORY: usize>(
-    detector: &mut Detector<'_, IN, WIDTH, MEMORY>,
+pub fn watch<B: Board<IN, V>, V, const IN: usize>(
+    mut score: impl FnMut(&[f32; IN]) -> Result<V, ScoreError>,
     board: &mut B,
 ) -> Result<(), B::Error> {
     let mut sample = [0.0; IN];
     while board.sample(&mut sample)? {
-        board.show(detector.score(&sample))?;
+        board.show(score(&sample))?;
     }
     Ok(())
 }

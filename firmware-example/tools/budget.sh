@@ -5,14 +5,15 @@
 #   budget.sh --update     measures, and writes the table
 #
 # The net is 10-64-32-8-32-64-10 (embed/src/reference_net.rs). Columns of crates/edgevae-trainer/src/budget.csv; each that
-# ends in `_all` is its neighbour with every head compiled in instead of `mse` alone:
+# ends in `_all` is its neighbour with every head compiled in instead of `mse` alone, each that ends in `_int8` that of the
+# net in integers:
 #   base_flash         bytes of an image without edgevae: vectors and runtime
 #   code_flash         bytes that edgevae adds to it, weights not counted
 #   static_ram         bytes of .data and .bss that edgevae adds: none, the detector lies where you put it
 #   load_stack         bytes of stack that Model::from_bytes reaches below its caller
 #   score_stack        the same for Detector::score
 #   model_ram          bytes of a Model
-#   load_instructions  of one Model::from_bytes, all checks of the 24,572-byte file
+#   load_instructions  of one Model::from_bytes, all checks of the file (24,572 bytes; int8 7,632)
 #   score_instructions of one Detector::score, mean of eight samples
 # Instructions are counted one by one by a plugin of QEMU (icount.c): the same run gives the same number.
 set -euo pipefail
@@ -53,14 +54,16 @@ figures() { # BOARD [CARGO FLAG...]
     "${told[score_stack]} ${told[model_ram]} $((loads - none)) $(((scores - none) / 8))"
 }
 measure() { # BOARD CORE
-  local mse all
+  local mse all int8
   read -ra mse < <(figures "$1" --no-default-features)
   read -ra all < <(figures "$1")
-  echo "$1,$2,${mse[0]},${mse[1]},${all[1]},${mse[2]},${mse[3]},${mse[4]},${all[4]},${mse[5]},${mse[6]},${mse[7]},${all[7]}"
+  read -ra int8 < <(EDGEVAE_NUMBERS=int8 figures "$1" --no-default-features)
+  echo "$1,$2,${mse[0]},${mse[1]},${all[1]},${mse[2]},${mse[3]},${mse[4]},${all[4]},${mse[5]},${mse[6]},${mse[7]},${all[7]}" \
+    "${int8[1]} ${int8[3]} ${int8[4]} ${int8[5]} ${int8[6]} ${int8[7]}" | tr ' ' ,
 }
 
 {
-  echo board,core,base_flash,code_flash,code_flash_all,static_ram,load_stack,score_stack,score_stack_all,model_ram,load_instructions,score_instructions,score_instructions_all
+  echo board,core,base_flash,code_flash,code_flash_all,static_ram,load_stack,score_stack,score_stack_all,model_ram,load_instructions,score_instructions,score_instructions_all,code_flash_int8,load_stack_int8,score_stack_int8,model_ram_int8,load_instructions_int8,score_instructions_int8
   while IFS=, read -r board core _; do measure "$board" "$core"; done < <(sed 1d "$here/boards/qemu/boards.csv")
 } >"$scratch/measured.csv"
 if command -v column >/dev/null; then column -s, -t "$scratch/measured.csv"; else cat "$scratch/measured.csv"; fi

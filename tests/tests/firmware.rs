@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs, thread};
 
-use edgevae_core::ScoreError;
+use edgevae_core::{ScoreError, SliceQuantizedDetector};
 use edgevae_tests::{Ran, binary, edgevae, real_data};
+use edgevae_trainer::model_file::ModelFile;
 
 const WHY: &str = "run `./ci.sh firmware`";
 
@@ -35,17 +36,23 @@ fn the_table_in_the_readme_is_the_budget() {
     let readme = fs::read_to_string(firmware().join("README.md")).unwrap();
     for line in budget.lines().skip(1) {
         let fields: Vec<String> = line.split(',').map(grouped).collect();
-        let [_, _, _, code, code_all, statics, load, score, score_all, _, loading, scoring, scoring_all] = &fields[..]
+        let [_, _, _, code, code_all, statics, load, score, score_all, _, loading, scoring, scoring_all, int8 @ ..] =
+            &fields[..]
         else {
-            panic!("{line}: not thirteen fields");
+            panic!("{line}: fewer than thirteen fields");
         };
+        let [code8, load8, score8, _, loading8, scoring8] = int8 else { panic!("{line}: not six fields for int8") };
         assert_eq!(statics, "0", "{line}: the README says that there are none");
         let names: Vec<&str> = line.split(',').take(2).collect();
         let row = format!(
             "| `{}` | {} | {code} | {code_all} | {load} | {score} | {score_all} | {loading} | {scoring} | {scoring_all} |",
             names[0], names[1]
         );
-        assert!(readme.contains(&row), "README.md of the firmware example lacks this row:\n{row}");
+        let int8 =
+            format!("| `{}` | {} | {code8} | {load8} | {score8} | {loading8} | {scoring8} |", names[0], names[1]);
+        for row in [row, int8] {
+            assert!(readme.contains(&row), "README.md of the firmware example lacks this row:\n{row}");
+        }
     }
 }
 
@@ -94,6 +101,46 @@ fn every_board_gives_the_bits_of_the_desk() {
     edgevae(dir.path(), "synth --rows 1200 --out rows.csv").ok();
     edgevae(dir.path(), "train --data rows.csv --label label --hidden 16 --latent 3 --epochs 3 --quiet --out run").ok();
     assert_boards_equal_the_desk(boards(), dir.path(), "run/model.evae", "rows.csv", 1200);
+}
+
+/// What `edgevae score` writes has the score as `f32`; the integer itself is compared here.
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_board_gives_the_integer_scores_of_the_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1000 --out rows.csv").ok();
+    let flags = "--label label --hidden 19,9 --latent 3 --epochs 2 --quiet --quantize";
+    edgevae(dir.path(), &format!("train --data rows.csv {flags} --out run")).ok();
+    edgevae(dir.path(), "samples --model run/model-int8.evae --data rows.csv --out samples.bin").ok();
+    let desk = edgevae(dir.path(), "score --model run/model-int8.evae --data rows.csv --quiet").ok();
+    let integers = integers_on_the_desk(dir.path());
+    assert_eq!(integers.len(), 8 * 1000);
+    let model = dir.path().join("run/model-int8.evae").display().to_string();
+    for board in boards() {
+        let folder = dir.path().join(&board);
+        fs::create_dir(&folder).unwrap();
+        fs::copy(dir.path().join("samples.bin"), folder.join("samples.bin")).unwrap();
+        let image = script(&folder, "tools/build.sh", &[&board, "score"], &[("EDGEVAE_MODEL", &model)]).ok();
+        script(&folder, "tools/emulate.sh", &[&board, image.trim()], &[]).ok();
+        assert!(fs::read(folder.join("integers.bin")).unwrap() == integers, "{board}: other integers");
+        assert_eq!(fs::read_to_string(folder.join("scores.csv")).unwrap(), desk, "{board}");
+    }
+}
+
+/// Scores of `samples.bin` by the core, one row after the other, little-endian.
+fn integers_on_the_desk(folder: &Path) -> Vec<u8> {
+    let file = ModelFile::open(&folder.join("run/model-int8.evae")).unwrap();
+    let model = file.quantized().unwrap();
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut detector = SliceQuantizedDetector::new(&model, &mut scratch).unwrap();
+    let samples = fs::read(folder.join("samples.bin")).unwrap();
+    let rows = samples.chunks_exact(4 + 4 * model.inputs());
+    let score = |row: &[u8]| {
+        let (words, _) = row[4..].as_chunks();
+        let sample: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+        detector.score(&sample).unwrap().score.to_le_bytes()
+    };
+    rows.flat_map(score).collect()
 }
 
 #[test]

@@ -122,10 +122,11 @@ impl Inspection {
     /// Describes a loaded model of either kind; `bytes` are those it was loaded from, without the signature that it may
     /// have, `core` is one to tell the needs on.
     pub fn of(model: &AnyModel<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
-        match model {
-            AnyModel::Float(model) => Self::of_float(model, bytes, signed, core),
+        let inspection = match model {
+            AnyModel::Float(model) => Self::of_float(model, bytes, signed),
             AnyModel::Int8(model) => Self::of_int8(model, bytes, signed),
-        }
+        };
+        Self { target: core.map(|core| core.needs(model, inspection.file_bytes)), ..inspection }
     }
 
     fn of_int8(model: &QuantizedModel<'_>, bytes: &[u8], signed: bool) -> Self {
@@ -175,7 +176,7 @@ impl Inspection {
         }
     }
 
-    fn of_float(model: &Model<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
+    fn of_float(model: &Model<'_>, bytes: &[u8], signed: bool) -> Self {
         let header = model.header();
         let file_bytes = bytes.len() + if signed { TRAILER_LEN } else { 0 };
         let layers = model.layers().map(|layer| LayerInfo {
@@ -228,7 +229,7 @@ impl Inspection {
             missing: missing(model.missing()),
             features: features.collect(),
             file_bytes,
-            target: core.map(|core| core.needs(model, file_bytes)),
+            target: None,
             detector: format!("Detector::<{}, {}{memory}>", model.inputs(), model.width()),
             detector_bytes: 4 * model.scratch_len(),
         }

@@ -1,8 +1,9 @@
 //! What a model needs on a kind of core: measured code, and memory that follows from the model's shapes.
 
-use edgevae_core::Model;
 use edgevae_core::format::HeadKind;
 use serde::Serialize;
+
+use crate::model_file::AnyModel;
 
 /// Measured on emulated boards by `firmware-example/tools/budget.sh`, which fails when the code outgrows it.
 const BUDGET: &str = include_str!("budget.csv");
@@ -14,10 +15,11 @@ pub struct Core {
     base_flash: usize,
     error_alone: Build,
     all_heads: Build,
+    int8: Build,
     model_ram: usize,
 }
 
-/// What depends on the heads that are compiled in.
+/// What depends on the kind of model and the heads that are compiled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Build {
     features: &'static str,
@@ -72,27 +74,35 @@ impl Core {
         lines.map(move |fields| {
             let field = |name| fields[names.iter().position(|&column| column == name).expect("a column of budget.csv")];
             let number = |name| -> usize { field(name).parse().expect("numbers in budget.csv") };
-            let build = |features, code_flash, score_stack| Build {
+            let build = |features, code_flash, load_stack, score_stack| Build {
                 features,
                 code_flash: number(code_flash),
-                stack: number(score_stack).max(number("load_stack")),
+                stack: number(score_stack).max(number(load_stack)),
             };
             Self {
                 name: field("core"),
                 base_flash: number("base_flash"),
-                error_alone: build("mse", "code_flash", "score_stack"),
-                all_heads: build("default", "code_flash_all", "score_stack_all"),
+                error_alone: build("mse", "code_flash", "load_stack", "score_stack"),
+                all_heads: build("default", "code_flash_all", "load_stack", "score_stack_all"),
+                int8: build("mse,asm", "code_flash_int8", "load_stack_int8", "score_stack_int8"),
                 model_ram: number("model_ram"),
             }
         })
     }
 
     /// What a model needs on this core; `file_bytes` is the length of its file.
-    pub fn needs(self, model: &Model<'_>, file_bytes: usize) -> Needs {
+    pub fn needs(self, model: &AnyModel<'_>, file_bytes: usize) -> Needs {
         // A reference, 4 bytes on every core of the table, beside the numbers.
-        let detector_bytes = 4 * model.scratch_len() + 4;
+        let detector_bytes = 4 + 4 * match model {
+            AnyModel::Float(model) => model.scratch_len(),
+            AnyModel::Int8(model) => model.scratch_len(),
+        };
         let error_alone = model.header().heads.iter().all(|head| head.kind == HeadKind::Mse);
-        let Build { features, code_flash, stack } = if error_alone { self.error_alone } else { self.all_heads };
+        let Build { features, code_flash, stack } = match model {
+            AnyModel::Int8(_) => self.int8,
+            AnyModel::Float(_) if error_alone => self.error_alone,
+            AnyModel::Float(_) => self.all_heads,
+        };
         Needs {
             core: self.name,
             weights_bytes: file_bytes,
@@ -136,6 +146,7 @@ mod tests {
         for core in Core::all() {
             assert!(core.error_alone.stack <= 1024 && core.all_heads.stack <= 1024, "{core:?}");
         }
-        assert!(Core::parse("cortex-m4f").unwrap().error_alone.code_flash <= 8192);
+        let m4f = Core::parse("cortex-m4f").unwrap();
+        assert!(m4f.error_alone.code_flash <= 8192 && m4f.int8.code_flash <= m4f.error_alone.code_flash, "{m4f:?}");
     }
 }

@@ -12,7 +12,7 @@ fn main() {
     println!("cargo::rerun-if-changed=boards.csv");
     let target = env::var("TARGET").expect("cargo sets TARGET for build scripts");
     let name = env::var("EDGEVAE_BOARD").unwrap_or_default();
-    let [_, _, board_target, _, flash_origin, flash_bytes, ram_origin, ram_bytes] = board(&name);
+    let [_, _, board_target, _, flash_origin, flash_bytes, ram_origin, ram_bytes, _] = board(&name);
     assert_eq!(target, board_target, "board {name} has target {board_target}: build with --target {board_target}");
 
     let mut map = format!(
@@ -38,10 +38,10 @@ fn main() {
 }
 
 /// The line of `boards.csv` that begins with `name`.
-fn board(name: &str) -> [&'static str; 8] {
+fn board(name: &str) -> [&'static str; 9] {
     let line = BOARDS.lines().skip(1).find(|line| line.split(',').next() == Some(name));
     let names: Vec<&str> = BOARDS.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     let line = line.unwrap_or_else(|| panic!("EDGEVAE_BOARD is `{name}`; boards are {}", names.join(", ")));
     let fields: Vec<&str> = line.split(',').collect();
-    fields.try_into().expect("boards.csv: eight fields a line")
+    fields.try_into().expect("boards.csv: nine fields a line")
 }

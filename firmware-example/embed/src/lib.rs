@@ -8,30 +8,33 @@ mod reference_net;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use edgevae_core::Model;
 use edgevae_core::format::TENSOR_ALIGN;
+use edgevae_core::{LoadError, Model, QuantizedModel};
 
-/// How large a detector is: its const parameters.
+/// What a detector is: its kind and its const parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Capacity {
+    int8: bool,
     inputs: usize,
     width: usize,
     memory: usize,
 }
 
 /// The detector of a model that cannot say what it needs, because it does not load.
-const FALLBACK: Capacity = Capacity { inputs: 10, width: 64, memory: 0 };
+const FALLBACK: Capacity = Capacity { int8: false, inputs: 10, width: 64, memory: 0 };
 
-/// Writes `OUT_DIR/model.rs` with `MODEL: &[u8]` and the detector's `IN`, `WIDTH` and `MEMORY` for `include!`.
+/// Writes `OUT_DIR/model.rs` with `MODEL: &[u8]`, the detector's `IN`, `WIDTH` and `MEMORY`, and the types of model,
+/// detector and verdict that this file has, for `include!`.
 ///
 /// The model is the file that `EDGEVAE_MODEL` names, else `model.evae` in `firmware-example`, else the reference net: random
-/// weights that cost as much as real ones. A file that does not load is embedded all the same: refusing it is the
-/// firmware's work, and that can be watched.
+/// weights that cost as much as real ones, of 8 bits where `EDGEVAE_NUMBERS` is `int8`. A file that does not load is
+/// embedded all the same: refusing it is the firmware's work, and that can be watched.
 ///
 /// They are what the model needs, but never more than fits `detector_bytes` of RAM: a model that is too
 /// large for the board meets a detector that is too small for it, and is refused with the reason.
 pub fn model(detector_bytes: usize) {
     println!("cargo::rerun-if-env-changed=EDGEVAE_MODEL");
+    println!("cargo::rerun-if-env-changed=EDGEVAE_NUMBERS");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model.evae");
     let source = env::var_os("EDGEVAE_MODEL").map(PathBuf::from).or(beside.exists().then_some(beside));
@@ -40,10 +43,13 @@ pub fn model(detector_bytes: usize) {
             println!("cargo::rerun-if-changed={}", path.display());
             fs::read(&path).unwrap_or_else(|error| panic!("cannot read the model {}: {error}", path.display()))
         }
+        None if env::var_os("EDGEVAE_NUMBERS").is_some_and(|numbers| numbers == "int8") => reference_net::int8_file(),
         None => reference_net::file(),
     };
-    let Capacity { inputs, width, memory } = needs(&bytes).unwrap_or(FALLBACK).cut_to(detector_bytes);
+    let Capacity { int8, inputs, width, memory } = needs(&bytes).unwrap_or(FALLBACK).cut_to(detector_bytes);
     fs::write(out.join("model.evae"), bytes).expect("OUT_DIR is writable");
+    let (prefix, capacity) = if int8 { ("Quantized", "IN, WIDTH") } else { ("", "IN, WIDTH, MEMORY") };
+    let unused = "#[allow(dead_code, reason = \"not every program names it\")]";
     let text = format!(
         "/// The model file, in flash.\n\
          pub static MODEL: &[u8] = edgevae_core::include_model!(concat!(env!(\"OUT_DIR\"), \"/model.evae\"));\n\
@@ -52,7 +58,17 @@ pub fn model(detector_bytes: usize) {
          /// Widest layer that the detector has room for.\n\
          pub const WIDTH: usize = {width};\n\
          /// Numbers that it has room for beside the network: what the model's heads ask for.\n\
-         pub const MEMORY: usize = {memory};\n"
+         {unused}\n\
+         pub const MEMORY: usize = {memory};\n\
+         /// The view of the model file.\n\
+         {unused}\n\
+         pub type EmbeddedModel<'a> = edgevae_core::{prefix}Model<'a>;\n\
+         /// The detector that the model asks for.\n\
+         {unused}\n\
+         pub type EmbeddedDetector<'m> = edgevae_core::{prefix}Detector<'m, {capacity}>;\n\
+         /// Its verdict.\n\
+         {unused}\n\
+         pub type EmbeddedVerdict = edgevae_core::{prefix}Verdict;\n"
     );
     fs::write(out.join("model.rs"), text).expect("OUT_DIR is writable");
 }
@@ -64,22 +80,32 @@ fn needs(bytes: &[u8]) -> Option<Capacity> {
     let start = copy.as_ptr().align_offset(TENSOR_ALIGN);
     let aligned = &mut copy[start..start + bytes.len()];
     aligned.copy_from_slice(bytes);
-    match Model::from_bytes(aligned) {
-        Ok(model) => Some(Capacity { inputs: model.inputs(), width: model.width(), memory: model.memory_len() }),
-        Err(error) => {
-            println!("cargo::warning=the firmware will refuse this model: {error}");
-            None
-        }
-    }
+    let float = Model::from_bytes(aligned).map(|model| Capacity {
+        int8: false,
+        inputs: model.inputs(),
+        width: model.width(),
+        memory: model.memory_len(),
+    });
+    let any = match float {
+        Err(LoadError::Quantized) => QuantizedModel::from_bytes(aligned).map(|model| Capacity {
+            int8: true,
+            inputs: model.inputs(),
+            width: model.width(),
+            memory: 0,
+        }),
+        float => float,
+    };
+    any.inspect_err(|error| println!("cargo::warning=the firmware will refuse this model: {error}")).ok()
 }
 
 impl Capacity {
-    /// Cuts it to what fits: 4 bytes a number, for an input a sample and a residual, for a unit of width two buffers.
+    /// Cuts it to what fits: 4 bytes a number, for an input a sample and a residual, for a unit of width two buffers. (A
+    /// number of an int8 detector takes 2.)
     fn cut_to(self, detector_bytes: usize) -> Self {
         let inputs = self.inputs.min(detector_bytes / 16).max(1);
         let memory = self.memory.min(detector_bytes / 8);
         let width = self.width.min(detector_bytes.saturating_sub(8 * inputs + 4 * memory) / 8).max(1);
-        Self { inputs, width, memory }
+        Self { inputs, width, memory, ..self }
     }
 }
 
@@ -90,7 +116,7 @@ mod tests {
     #[test]
     fn a_detector_is_as_large_as_its_model_where_the_ram_allows() {
         let cut = |inputs, width, memory| {
-            let Capacity { inputs, width, memory } = Capacity { inputs, width, memory }.cut_to(8192);
+            let Capacity { inputs, width, memory, .. } = Capacity { int8: false, inputs, width, memory }.cut_to(8192);
             (inputs, width, memory)
         };
         assert_eq!(cut(10, 64, 40), (10, 64, 40));
@@ -99,7 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_net_loads() {
-        assert_eq!(needs(&reference_net::file()), Some(Capacity { inputs: 10, width: 64, memory: 0 }));
+    fn the_reference_nets_load() {
+        let capacity = Capacity { int8: false, inputs: 10, width: 64, memory: 0 };
+        assert_eq!(needs(&reference_net::file()), Some(capacity));
+        assert_eq!(needs(&reference_net::int8_file()), Some(Capacity { int8: true, ..capacity }));
     }
 }

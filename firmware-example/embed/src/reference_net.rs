@@ -1,10 +1,11 @@
-//! The net that the budget is measured with: 10-64-32-8-32-64-10, random weights.
+//! The net that the budget is measured with: 10-64-32-8-32-64-10, random weights, in `f32` and in integers.
 //!
 //! Fixed here and not trained, so that instruction counts move only when the code that is measured moves.
 
 use edgevae_core::format::{
     self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing, Numbers,
 };
+use edgevae_core::quant::{BLOCK_HEAD, Input, ROWS, layer_words};
 
 const INPUTS: usize = 10;
 const LAYERS: [(usize, Activation); 6] = [
@@ -20,8 +21,18 @@ const NAMES: &[u8] = b"\x02f0\x02f1\x02f2\x02f3\x02f4\x02f5\x02f6\x02f7\x02f8\x0
 
 /// The model file's bytes.
 pub fn file() -> Vec<u8> {
+    let words: Vec<i32> = tensors().into_iter().map(|value| value.to_bits().cast_signed()).collect();
+    encode(&header(), &words)
+}
+
+/// The same net in integers.
+pub fn int8_file() -> Vec<u8> {
+    encode(&Header { numbers: Numbers::Int8, ..header() }, &words())
+}
+
+fn header() -> Header<'static> {
     let layer = |(outputs, activation)| Layer { outputs: outputs as u16, activation };
-    let header = Header {
+    Header {
         numbers: Numbers::Float32,
         tool: "edgevae reference net",
         seed: 0,
@@ -35,10 +46,12 @@ pub fn file() -> Vec<u8> {
         threshold: 2.0,
         calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
         names: NAMES,
-    };
-    let tensors = tensors();
-    let mut out = vec![0; format::max_encoded_len(&header, tensors.len())];
-    let length = format::encode(&header, &tensors, &mut out).expect("the buffer is as long as an encoder may need");
+    }
+}
+
+fn encode(header: &Header<'_>, words: &[i32]) -> Vec<u8> {
+    let mut out = vec![0; format::max_encoded_len(header, words.len())];
+    let length = format::encode_words(header, words, &mut out).expect("the buffer is as long as an encoder may need");
     out.truncate(length);
     out
 }
@@ -57,13 +70,40 @@ fn tensors() -> Vec<f32> {
     tensors
 }
 
+/// Threshold and unit, inputs with 2,500 units for 1, then weights of any 8 bits in any order: their place changes no cost.
+fn words() -> Vec<i32> {
+    const SHIFT: i32 = 8;
+    let mut random = Random(2);
+    let mut words = vec![1 << 24, 0, (1.0_f32 / 6_250_000.0).to_bits() as i32];
+    let input = Input { offset: 0, multiplier: 20_000, shift: 27, exponent: 24 };
+    words.extend((0..INPUTS).flat_map(|_| input.to_words()));
+    let mut inputs = INPUTS;
+    for (outputs, _) in LAYERS {
+        let blocks = outputs.div_ceil(ROWS);
+        let tiles = (layer_words(inputs, outputs).expect("a small layer") - 1) / blocks - BLOCK_HEAD;
+        words.push(SHIFT);
+        for _ in 0..blocks {
+            words.extend((0..ROWS).map(|_| (10_000.0 * random.symmetric()) as i32));
+            words.extend((0..ROWS / 2).map(|_| 0x6000_5000));
+            words.extend((0..tiles).map(|_| random.next()));
+        }
+        inputs = outputs;
+    }
+    words
+}
+
 /// Knuth's 64-bit linear congruential generator (TAOCP 2, 3.3.4); its upper bits are good enough for weights.
 struct Random(u64);
 
 impl Random {
+    /// Any 32 bits.
+    fn next(&mut self) -> i32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as i32
+    }
+
     /// Uniform in `[-1, 1)`, a multiple of 2^-31.
     fn symmetric(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        f64::from((self.0 >> 32) as i32) / f64::from(1_u32 << 31)
+        f64::from(self.next()) / f64::from(1_u32 << 31)
     }
 }

@@ -30,7 +30,7 @@ fn main() -> ! {
 
     let model = Model::from_bytes(MODEL).unwrap_or_else(|error| panic!("{error}"));
     let mut detector = Detector::<IN, WIDTH, MEMORY>::new(&model).unwrap_or_else(|error| panic!("{error}"));
-    let Ok(()) = watch(&mut detector, &mut board);
+    let Ok(()) = watch(|sample| detector.score(sample), &mut board);
     unreachable!("the converter has always one more sample")
 }
 

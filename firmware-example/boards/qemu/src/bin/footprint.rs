@@ -10,7 +10,6 @@ use core::hint::black_box;
 
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::entry;
-use edgevae_core::{Detector, Model};
 #[cfg(target_arch = "riscv32")]
 use riscv_rt::entry;
 
@@ -19,13 +18,13 @@ include!(concat!(env!("OUT_DIR"), "/model.rs"));
 #[entry]
 fn main() -> ! {
     // Matched in place, not moved out of their results: a move is a call of `memcpy`.
-    if let Ok(model) = &Model::from_bytes(black_box(MODEL))
-        && let Ok(detector) = &mut Detector::<IN, WIDTH, MEMORY>::new(model)
+    if let Ok(model) = &EmbeddedModel::from_bytes(black_box(MODEL))
+        && let Ok(detector) = &mut EmbeddedDetector::new(model)
     {
         #[cfg(feature = "reachable-panic")]
         assert!(detector.score(black_box(&[f32::NAN; IN])).is_err());
         loop {
-            black_box(detector.score(black_box(&[0.0; IN])).is_ok_and(|verdict| verdict.is_anomaly));
+            black_box(detector.score(black_box(&[0.0_f32; IN])).is_ok_and(|verdict| verdict.is_anomaly));
         }
     }
     loop {}

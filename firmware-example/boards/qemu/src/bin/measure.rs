@@ -8,8 +8,8 @@
 
 use core::hint::black_box;
 
-use edgevae_core::{Detector, LoadError, Model};
-use qemu::model::{IN, MEMORY, MODEL, WIDTH};
+use edgevae_core::LoadError;
+use qemu::model::{EmbeddedDetector, EmbeddedModel, IN, MODEL};
 use qemu::{end, entry, stack};
 use semihosting::experimental::env;
 use semihosting::println;
@@ -41,10 +41,10 @@ fn samples() -> [[f32; IN]; SAMPLES] {
 
 fn repeat(loads: usize, scores: usize) -> Result<(), LoadError> {
     for _ in 0..loads {
-        Model::from_bytes(black_box(MODEL))?;
+        EmbeddedModel::from_bytes(black_box(MODEL))?;
     }
-    let model = Model::from_bytes(MODEL)?;
-    let mut detector = Detector::<IN, WIDTH, MEMORY>::new(&model)?;
+    let model = EmbeddedModel::from_bytes(MODEL)?;
+    let mut detector = EmbeddedDetector::new(&model)?;
     let samples = samples();
     for at in 0..scores {
         let _ = black_box(detector.score(black_box(&samples[at % SAMPLES])));
@@ -54,9 +54,9 @@ fn repeat(loads: usize, scores: usize) -> Result<(), LoadError> {
 
 fn print_stack() -> Result<(), LoadError> {
     let mut model = Err(LoadError::NotAModel);
-    let load = stack::high_water(|| model = Model::from_bytes(black_box(MODEL)));
+    let load = stack::high_water(|| model = EmbeddedModel::from_bytes(black_box(MODEL)));
     let model = model?;
-    let mut detector = Detector::<IN, WIDTH, MEMORY>::new(&model)?;
+    let mut detector = EmbeddedDetector::new(&model)?;
     let [sample, ..] = samples();
     let score = stack::high_water(|| {
         let _ = black_box(detector.score(black_box(&sample)));
