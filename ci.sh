@@ -21,7 +21,8 @@ doc() { # documentation builds without a warning
 
 features() { # the core builds and refuses by name with each head alone
   local head
-  for head in mse nll elbo mahalanobis reconstruction-probability mse,mahalanobis,combination; do
+  for head in mse nll elbo mahalanobis reconstruction-probability joint-mahalanobis neighbours histogram isolation \
+    mse,mahalanobis,combination; do
     cargo test -p edgevae-core --no-default-features --features "$head" --test features --locked --quiet
   done
 }

@@ -30,9 +30,16 @@ for score in nll elbo mahalanobis reconstruction-probability combined; do
   train --synth rows=120 --hidden 3 --latent 2 --score "$score"
   train --synth rows=120 --hidden 3 --latent 1 --score "$score" --likelihood gaussian
 done
+for score in joint-mahalanobis neighbours histogram novelty outlier; do
+  train --data "$work/rows.csv" --label label --hidden 3 --latent 1 --clip 8 --score "$score"
+done
 "$EDGEVAE" calibrate --quiet --model "$work/3/model.evae" --data "$work/rows.csv" --threshold 3 --out "$work/by-hand.evae"
 
-models=("$work"/*/model.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)
+for score in mse mahalanobis; do
+  train --synth rows=200 --hidden 3 --latent 2 --score "$score" --quantize
+done
+
+models=("$work"/*/model*.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)
 for model in "${models[@]}"; do
   name=$(sha1sum < "$model" | cut -c1-16)
   cp "$model" "corpus/loader/$name"

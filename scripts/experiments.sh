@@ -70,7 +70,7 @@ hard() { # the harder variant: shift 2, variance 1
 
 # NAME BETAS: one of them is per-element beta 1, half the number of features.
 real_set() {
-  local data=(--data "$DATA/$1.csv" --label label)
+  local data=(--preset reference --data "$DATA/$1.csv" --label label)
   if [ ! -e "$DATA/$1.csv" ]; then
     echo "experiments.sh: $DATA/$1.csv is not there: left out (set EDGEVAE_DATA)" >&2
     return

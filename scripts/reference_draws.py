@@ -4,7 +4,7 @@
     python3 -m venv runs/venv && runs/venv/bin/pip install numpy
     runs/venv/bin/python scripts/reference_draws.py target/release/edgevae [SEEDS]
 
-Each seed draws 10,000 rows as docs/EXPERIMENTS.md describes them; `edgevae train` with its defaults does the rest.
+Each seed draws 10,000 rows as docs/EXPERIMENTS.md describes them; `edgevae train --preset reference` does the rest.
 """
 import json
 import subprocess
@@ -38,7 +38,7 @@ for seed in range(seeds):
         np.savetxt(f"{folder}/rows.csv", draw(seed), delimiter=",", header=header, comments="", fmt="%.6g")
         both = []
         for train_on in ("all", "normal"):
-            flags = ["--data", "rows.csv", "--label", "label", "--seed", str(seed), "--train-on", train_on, "--out", train_on]
+            flags = ["--preset", "reference", "--data", "rows.csv", "--label", "label", "--seed", str(seed), "--train-on", train_on, "--out", train_on]
             subprocess.run([edgevae, "train", *flags, "--quiet"], cwd=folder, check=True)
             with open(f"{folder}/{train_on}/metrics.json") as metrics:
                 both.append(json.load(metrics)["roc_auc"])

@@ -100,6 +100,8 @@ fn what_cannot_be_quantized_is_refused_with_the_reason_and_leaves_nothing() {
     let train = "train --data rows.csv --label fault --epochs 2 --hidden 8 --latent 1 --quiet --out elbo --score elbo";
     edgevae(dir.path(), train).ok();
     quantize("rows.csv", "elbo/model.evae", "e8.evae").fails_with(&["elbo", "no integer form", "--score mse"]);
+    edgevae(dir.path(), &train.replace("--out elbo --score elbo", "--out clip --score mse --clip 8")).ok();
+    quantize("rows.csv", "clip/model.evae", "c8.evae").fails_with(&["±8 (--clip)", "train without --clip"]);
     edgevae(dir.path(), &train.replace("--out elbo", "--out both --quantize"))
         .fails_with(&["--quantize", "no integer form"]);
     assert!(!names(dir.path()).contains(&"both".to_owned()), "nothing is written");

@@ -85,10 +85,36 @@ pub enum HeadKind {
         /// Rows of its noise table.
         draws: u8,
     },
+    /// Mahalanobis distance of residual and `mu` together; see
+    /// [`JointMahalanobis`](crate::head::joint_mahalanobis::JointMahalanobis).
+    JointMahalanobis {
+        /// Whether it takes the covariance in full, or variances only.
+        full: bool,
+    },
+    /// Distance to the nearest stored rows; see [`Neighbours`](crate::head::neighbours::Neighbours).
+    Neighbours {
+        /// Stored rows.
+        rows: u16,
+        /// How many of the nearest count.
+        nearest: u8,
+    },
+    /// Rarity of each feature's value by itself; see [`Histogram`](crate::head::histogram::Histogram).
+    Histogram {
+        /// Bins of each feature.
+        bins: u8,
+    },
+    /// How soon random splits isolate the row; see [`Isolation`](crate::head::isolation::Isolation).
+    Isolation {
+        /// Number of trees.
+        trees: u8,
+        /// Splits from the root of a tree to a leaf.
+        depth: u8,
+    },
 }
 
 impl HeadKind {
     /// The head's name on the command line, in reports and among the cargo features of this crate.
+    #[inline(never)]
     pub fn name(self) -> &'static str {
         match self {
             Self::Mse => "mse",
@@ -96,6 +122,10 @@ impl HeadKind {
             Self::Elbo => "elbo",
             Self::Mahalanobis => "mahalanobis",
             Self::ReconstructionProbability { .. } => "reconstruction-probability",
+            Self::JointMahalanobis { .. } => "joint-mahalanobis",
+            Self::Neighbours { .. } => "neighbours",
+            Self::Histogram { .. } => "histogram",
+            Self::Isolation { .. } => "isolation",
         }
     }
 }
@@ -163,6 +193,8 @@ pub struct Header<'a> {
     pub layers: Vec<Layer, MAX_LAYERS>,
     /// Policy for missing readings.
     pub missing: Missing,
+    /// Scaled features are held in `[-clip, clip]`; infinity: they are taken as they are.
+    pub clip: f32,
     /// Whether the encoder's log variance is stored: a dense layer beside the one that gives `mu`.
     pub encoder_logvar: bool,
     /// Where the decoder's variance comes from.
@@ -190,6 +222,7 @@ impl Header<'_> {
             encoder_layers: 0,
             layers: Vec::new(),
             missing: Missing::Error,
+            clip: f32::INFINITY,
             encoder_logvar: false,
             decoder_variance: DecoderVariance::Unit,
             heads: Vec::new(),

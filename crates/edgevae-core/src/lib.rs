@@ -60,7 +60,7 @@ pub use error::{LoadError, ScoreError};
 pub use model::{Layers, Model};
 #[cfg(feature = "int8")]
 pub use quant::{QuantizedDetector, QuantizedModel, QuantizedVerdict, SliceQuantizedDetector};
-pub use scaler::standardize;
+pub use scaler::{clip, standardize};
 pub use score::Verdict;
 #[cfg(feature = "signature")]
 pub use signature::{PublicKey, SignatureError};

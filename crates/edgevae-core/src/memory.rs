@@ -14,10 +14,12 @@ pub(crate) struct Memory<M> {
     pub x_logvar: M,
     /// Standard deviation of the posterior, `[LATENT]`.
     pub sigma: M,
-    /// The scaled sample, kept over the draws of `z`, `[IN]`.
+    /// The scaled sample, kept for heads that look at it and over the draws of `z`, `[IN]`.
     pub x: M,
     /// Negative log-likelihood of each feature over the draws, `[IN]`.
     pub sampled: M,
+    /// Room for the sample in steps: two in each number, `[IN / 2]` rounded up.
+    pub steps: M,
 }
 
 impl Memory<usize> {
@@ -31,16 +33,17 @@ impl Memory<usize> {
             logvar: when(needs.logvar, latent),
             x_logvar: when(needs.x_logvar && model.decoder_logvar().is_some(), inputs),
             sigma: when(needs.sampled, latent),
-            x: when(needs.sampled, inputs),
+            x: when(needs.x || needs.sampled, inputs),
             sampled: when(needs.sampled, inputs),
+            steps: when(needs.steps, inputs.div_ceil(2)),
         }
     }
 
     /// Numbers of memory that a model needs.
-    #[expect(clippy::arithmetic_side_effects, reason = "at most 6 * 65,535")]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 7 * 65,535")]
     pub fn len(model: &Model<'_>) -> usize {
-        let Self { mu, logvar, x_logvar, sigma, x, sampled } = Self::lengths(model);
-        mu + logvar + x_logvar + sigma + x + sampled
+        let Self { mu, logvar, x_logvar, sigma, x, sampled, steps } = Self::lengths(model);
+        mu + logvar + x_logvar + sigma + x + sampled + steps
     }
 }
 
@@ -61,12 +64,12 @@ impl<'m> Memory<&'m mut [f32]> {
             sigma: take(lengths.sigma),
             x: take(lengths.x),
             sampled: take(lengths.sampled),
+            steps: take(lengths.steps),
         }
     }
 }
 
 /// What a scored sample has left in a detector's memory.
-#[expect(clippy::arithmetic_side_effects, reason = "at most 2 * 65,535")]
 pub(crate) fn representation<'r>(model: &Model<'r>, residual: &'r [f32], block: &'r [f32]) -> Representation<'r> {
     let lengths = Memory::lengths(model);
     let mut rest = block;
@@ -76,7 +79,9 @@ pub(crate) fn representation<'r>(model: &Model<'r>, residual: &'r [f32], block: 
         slice
     };
     let (mu, logvar, x_logvar) = (take(lengths.mu), take(lengths.logvar), take(lengths.x_logvar));
-    take(lengths.sigma + lengths.x);
+    take(lengths.sigma);
     let x_logvar = if x_logvar.is_empty() { model.feature_logvar() } else { x_logvar };
-    Representation { residual, mu, logvar, x_logvar, sampled: take(lengths.sampled) }
+    let (x, sampled) = (take(lengths.x), take(lengths.sampled));
+    let steps = bytemuck::try_cast_slice(take(lengths.steps)).unwrap_or(&[]);
+    Representation { x, steps, residual, mu, logvar, x_logvar, sampled }
 }

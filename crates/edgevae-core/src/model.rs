@@ -3,7 +3,7 @@
 use crate::dense::{Dense, keep_rolled};
 use crate::error::LoadError;
 use crate::format::{self, Activation, Calibration, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Names};
-use crate::head::{HAVE_TENSORS, Head as _, HeadCost, Heads, Needs, Sizes};
+use crate::head::{HAVE_PACKED, HAVE_TENSORS, Head as _, HeadCost, Heads, Needs, Sizes};
 use crate::memory::Memory;
 
 /// A model file, checked once and then read in place: weights stay where the file is.
@@ -41,20 +41,25 @@ impl<'a> Model<'a> {
 
     fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
         self.tensors = format::decode(bytes, &mut self.header)?;
+        self.check_compiled()?;
         self.check_shapes().ok_or(LoadError::Shapes)?;
         self.check_numbers()?;
         self.check_heads()?;
         self.check_threshold()
     }
 
-    /// Every number finite, every scale positive.
+    /// Every number finite, every scale and the clip positive.
     #[inline(never)]
     fn check_numbers(&self) -> Result<(), LoadError> {
-        for (index, value) in self.tensors.iter().enumerate() {
+        let numbers = if HAVE_PACKED { self.tensors.len().saturating_sub(self.packed_len()) } else { usize::MAX };
+        for (index, value) in self.tensors.get(..numbers).unwrap_or(self.tensors).iter().enumerate() {
             if !value.is_finite() {
                 return Err(LoadError::NonFinite { index });
             }
             keep_rolled();
+        }
+        if self.header.clip.is_nan() || self.header.clip <= 0.0 {
+            return Err(LoadError::Malformed);
         }
         for (feature, &reciprocal) in self.reciprocals().iter().enumerate() {
             if reciprocal <= 0.0 {
@@ -92,7 +97,7 @@ impl<'a> Model<'a> {
         }
         needed = needed.checked_add(self.encoder_logvar_len()?)?.checked_add(self.decoder_variance_len()?)?;
         for head in &self.header.heads {
-            needed = needed.checked_add(head.tensors(self.latent())?)?;
+            needed = needed.checked_add(head.words(inputs, self.latent())?)?;
             keep_rolled();
         }
         let encoder = usize::from(self.header.encoder_layers);
@@ -102,25 +107,36 @@ impl<'a> Model<'a> {
         (inputs > 0 && latent_is_inside && width == inputs && needed == self.tensors.len() && named).then_some(())
     }
 
-    /// That every head is compiled in, has the parts of the network that it needs, and numbers that can score.
+    /// That this build has every head.
+    fn check_compiled(&self) -> Result<(), LoadError> {
+        if self.header.heads.len() > 1 && !cfg!(feature = "combination") {
+            return Err(LoadError::NotCompiled { feature: "combination" });
+        }
+        for head in &self.header.heads {
+            if !head.kind.is_compiled() {
+                return Err(LoadError::NotCompiled { feature: head.kind.name() });
+            }
+            keep_rolled();
+        }
+        Ok(())
+    }
+
+    /// That every head has the parts of the network that it needs, and numbers that can score.
     #[inline(never)]
     fn check_heads(&self) -> Result<(), LoadError> {
         let heads = &self.header.heads;
         let several = heads.len() > 1;
-        if several && !cfg!(feature = "combination") {
-            return Err(LoadError::NotCompiled { feature: "combination" });
-        }
         let mut sampling = false;
         for (spec, (head, tail)) in heads.iter().zip(self.heads()) {
-            let feature = spec.kind.name();
-            let head = head.ok_or(LoadError::NotCompiled { feature })?;
+            let unsound = LoadError::Head { head: spec.kind.name() };
+            let head = head.ok_or(unsound)?;
             let needs = spec.kind.needs();
             let second_sampling = needs.sampled && sampling;
             sampling |= needs.sampled;
             let has_encoder = self.header.encoder_logvar || !needs.logvar;
             let has_footing = if several { tail.is_some_and(|tail| tail.is_sound()) } else { spec.knots == 0 };
             if !(has_encoder && has_footing && head.is_sound()) || second_sampling {
-                return Err(LoadError::Head { head: feature });
+                return Err(unsound);
             }
         }
         if heads.is_empty() { Err(LoadError::Shapes) } else { Ok(()) }
@@ -202,7 +218,7 @@ impl<'a> Model<'a> {
         self.header.heads.iter().zip(self.heads()).map(move |(spec, (head, _))| HeadCost {
             kind: spec.kind,
             multiply_adds: head.map_or(0, |head| head.multiply_adds(sizes)),
-            parameters: spec.tensors(sizes.latent).unwrap_or(0),
+            parameters: spec.words(sizes.inputs, sizes.latent).unwrap_or(0),
         })
     }
 
@@ -307,7 +323,15 @@ impl<'a> Model<'a> {
     pub fn heads(&self) -> Heads<'_> {
         let before = || self.decoder_variance_tensors()?.get(self.decoder_variance_len()?..);
         let tensors = if HAVE_TENSORS { before().unwrap_or(&[]) } else { &[] };
-        Heads::new(&self.header.heads, tensors, self.latent())
+        let packed_len = if HAVE_PACKED { self.packed_len() } else { 0 };
+        let (tensors, packed) = tensors.split_at_checked(tensors.len().saturating_sub(packed_len)).unwrap_or_default();
+        Heads::new(&self.header.heads, tensors, packed, self.inputs(), self.latent())
+    }
+
+    /// Words of the packed block at the end of the tensors.
+    fn packed_len(&self) -> usize {
+        let heads = self.header.heads.iter();
+        heads.fold(0, |sum: usize, head| sum.saturating_add(head.kind.packed(self.inputs()).unwrap_or(0)))
     }
 
     /// What the heads together ask of the network.

@@ -5,10 +5,11 @@ use core::num::NonZeroUsize;
 use crate::dense::{Dense, keep_rolled};
 use crate::error::ScoreError;
 use crate::head::gaussian::{self, LOGVAR_LIMIT, X_LOGVAR_BOUNDS};
+use crate::head::steps::round_to_steps;
 use crate::head::{AnyHead, Head as _, Representation};
 use crate::memory::{self, Memory};
 use crate::model::{Layers, Model};
-use crate::scaler::standardize;
+use crate::scaler::{clip, standardize};
 
 /// A score and what it means at the model's threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,9 +110,9 @@ impl Model<'_> {
     }
 }
 
-/// Fills missing readings where the model has fill values, and scales the sample into `x`.
+/// Fills missing readings where the model has fill values, scales the sample into `x` and clips it.
 fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreError> {
-    let fills = model.fills();
+    let (fills, limit) = (model.fills(), model.header().clip);
     let scaler = model.means().iter().zip(model.reciprocals());
     for (index, ((x, &raw), (&mean, &reciprocal))) in x.iter_mut().zip(sample).zip(scaler).enumerate() {
         // A model without fill values has none to offer, and NaN stays what it is.
@@ -119,7 +120,7 @@ fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreEr
         if !raw.is_finite() {
             return Err(ScoreError::NonFinite { index });
         }
-        *x = standardize(raw, mean, reciprocal);
+        *x = clip(standardize(raw, mean, reciprocal), limit);
         keep_rolled();
     }
     Ok(())
@@ -130,6 +131,12 @@ fn represent(model: &Model<'_>, x: &mut [f32], front: &mut [f32], back: &mut [f3
     let (mut layers, mut memory) = (model.layers(), Memory::new(model, memory));
     let (z, back) = encode(model, &mut layers, x, front, back, memory.logvar);
     copy(z, memory.mu);
+    copy(x, memory.x);
+    if cfg!(feature = "neighbours")
+        && let Ok(steps) = bytemuck::try_cast_slice_mut(memory.steps)
+    {
+        round_to_steps(x, steps);
+    }
     if model.needs().sampled {
         average_over_draws(model, &layers, x, z, back, &mut memory);
     }
@@ -220,7 +227,6 @@ fn average_over_draws(
     for (sigma, logvar) in memory.sigma.iter_mut().zip(memory.logvar.iter()) {
         *sigma = libm::expf(0.5 * logvar);
     }
-    copy(x, memory.x);
     memory.sampled.fill(0.0);
     let latent = NonZeroUsize::new(model.latent()).unwrap_or(NonZeroUsize::MIN);
     let draws = noise.len() / latent;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{every_head, kinds, with_heads};
+use common::{density_kinds, every_head, kinds, with_heads};
 use edgevae_core::format::{DecoderVariance, HeadKind};
 use edgevae_core::{LoadError, Model};
 
@@ -13,12 +13,16 @@ fn compiled(kind: HeadKind) -> bool {
         HeadKind::Elbo => cfg!(feature = "elbo"),
         HeadKind::Mahalanobis => cfg!(feature = "mahalanobis"),
         HeadKind::ReconstructionProbability { .. } => cfg!(feature = "reconstruction-probability"),
+        HeadKind::JointMahalanobis { .. } => cfg!(feature = "joint-mahalanobis"),
+        HeadKind::Neighbours { .. } => cfg!(feature = "neighbours"),
+        HeadKind::Histogram { .. } => cfg!(feature = "histogram"),
+        HeadKind::Isolation { .. } => cfg!(feature = "isolation"),
     }
 }
 
 #[test]
 fn a_file_loads_exactly_when_its_head_is_compiled_in_and_the_error_names_it() {
-    for kind in kinds() {
+    for kind in kinds().into_iter().chain(density_kinds()) {
         let file = with_heads(&[kind], DecoderVariance::PerRow);
         let expected = if compiled(kind) { Ok(()) } else { Err(LoadError::NotCompiled { feature: kind.name() }) };
         let loaded = Model::from_bytes(file.bytes()).map(|_| ());

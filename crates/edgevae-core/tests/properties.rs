@@ -40,6 +40,7 @@ impl Shape {
             encoder_layers: self.encoder.len() as u8,
             layers: widths.enumerate().map(layer).collect(),
             missing: self.missing,
+            clip: f32::INFINITY,
             encoder_logvar: self.encoder_logvar,
             decoder_variance: self.variance,
             heads: self.heads.iter().map(|&kind| HeadSpec { kind, knots }).collect(),
@@ -86,6 +87,13 @@ impl Shape {
                 HeadKind::Mse | HeadKind::Nll | HeadKind::Elbo => 0,
                 HeadKind::Mahalanobis => self.latent() + self.latent() * (self.latent() + 1) / 2,
                 HeadKind::ReconstructionProbability { draws } => self.latent() * usize::from(*draws),
+                HeadKind::JointMahalanobis { full } => {
+                    let joint = self.inputs + self.latent();
+                    joint + if *full { joint * (joint + 1) / 2 } else { joint }
+                }
+                HeadKind::Histogram { bins } => self.inputs * (3 + usize::from(*bins)),
+                // Their bytes are not numbers and follow all others.
+                HeadKind::Neighbours { .. } | HeadKind::Isolation { .. } => 0,
             });
             if self.heads.len() > 1 {
                 parts.push(TAIL.len());
@@ -213,6 +221,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Just(vec![HeadKind::Mahalanobis]),
         (1_u8..4).prop_map(|draws| vec![HeadKind::ReconstructionProbability { draws }]),
         Just(vec![HeadKind::Mse, HeadKind::Mahalanobis]),
+        any::<bool>().prop_map(|full| vec![HeadKind::JointMahalanobis { full }]),
+        (1_u8..6).prop_map(|bins| vec![HeadKind::Histogram { bins }]),
     ];
     let missing = prop::sample::select(vec![Missing::Error, Missing::Drop, Missing::Mean]);
     (1_usize..6, widths(), 1_usize..4, widths(), missing, prop::sample::select(variances.to_vec()), heads).prop_map(
@@ -233,8 +243,8 @@ fn supply(values: Vec<f32>, size: f32) -> impl FnMut() -> f32 {
 ///
 /// Interval arithmetic over the layers: if every input is within ±x, an output is within the largest
 /// `|bias| + Σ|w| x` of its layer. The residual is then within x + x_hat, and no head makes more of it than
-/// `IN * 1000 * residual² + LATENT * (whitening * (mu + mean))²`: `exp(6)` is 403. A variance of the file itself must be
-/// within the bounds in which the trainer keeps it.
+/// `IN * 1000 * residual² + N * (N * whitening * (v + mean))²`, `v` its `N = IN + LATENT` residuals and latent means:
+/// `exp(6)` is 403. A variance of the file itself must be within the bounds in which the trainer keeps it.
 fn is_within_the_bound(model: &Model<'_>, x: f64) -> bool {
     let grow = |x: f64, layer: Dense<'_>| {
         let rows = layer.weight.chunks(layer.inputs()).zip(layer.bias);
@@ -256,9 +266,10 @@ fn is_within_the_bound(model: &Model<'_>, x: f64) -> bool {
         width = grow(width, layer);
         largest = largest.max(width);
     }
-    let (inputs, latent) = (model.inputs() as f64, model.latent() as f64);
+    let (inputs, joint) = (model.inputs() as f64, (model.inputs() + model.latent()) as f64);
     let residual = x + width;
-    let score = inputs * 1000.0 * residual * residual + latent * (latent * parameter * (mu + parameter)).powi(2);
+    let whitened = joint * parameter * (residual + mu + parameter);
+    let score = inputs * 1000.0 * residual * residual + joint * whitened * whitened;
     let (low, high) = X_LOGVAR_BOUNDS;
     let variances = model.feature_logvar().iter().all(|logvar| (low..=high).contains(logvar));
     variances && largest.max(score) * 4.0 < f32::MAX.into()

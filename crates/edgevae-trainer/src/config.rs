@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::options::{Format, Missing};
-use crate::options::{CalibrateOn, Likelihood, Options, Schedule, Score, TrainOn};
+use crate::options::{
+    Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Schedule, Score, TrainOn,
+};
 
 /// Why a config file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,20 @@ config! {
     /// Variant of the reference data set, as in rows=20000,shift=2,variance=1
     #[arg(long, value_name = "KEY=VALUE,...", conflicts_with = "data")]
     synth: String,
+    /// What chooses network and score: auto or reference [default: auto with --data, reference without it or where an
+    /// option of the network, its training or the score is given]
+    #[arg(long)]
+    preset: Preset,
+    /// Share of anomalies among the training rows: auto (not known), or a number; 0 says that they are clean [default:
+    /// auto]
+    #[arg(long, value_name = "SHARE")]
+    contamination: Contamination,
+    /// Bytes that the model file may take; --preset auto chooses within it [default: 64K]
+    #[arg(long, value_name = "BYTES")]
+    flash_budget: Bytes,
+    /// Scaled readings are held in [-LIMIT, LIMIT] [default: 8 with --preset auto, else none]
+    #[arg(long, value_name = "LIMIT")]
+    clip: f32,
     /// Widths of the encoder's hidden layers; the decoder mirrors them [default: 64,32]
     #[arg(long, value_name = "WIDTH,...", value_delimiter = ',')]
     hidden: Vec<usize>,
@@ -125,7 +141,7 @@ config! {
     /// Share of the training rows for early stopping [default: 0.1]
     #[arg(long, value_name = "FRACTION")]
     validation_fraction: f64,
-    /// Score of a row [default: mse]
+    /// Score of a row [default: chosen by --preset auto, else mse]
     #[arg(long)]
     score: Score,
     /// Draws of z for the score reconstruction-probability [default: 16]
@@ -167,11 +183,54 @@ impl Config {
         toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
     }
 
-    /// The options of the run; what is not set has its default.
+    /// Checks what is given.
+    ///
+    /// # Errors
+    /// Of an option outside its range, or one that `--preset auto` chooses beside that preset.
+    pub fn validate(&self) -> Result<(), OptionError> {
+        if let (Some(Preset::Auto), Some(option)) = (self.preset, self.chosen_by_hand()) {
+            let expected = "auto without the options that it chooses, or reference";
+            return Err(OptionError { name: "preset", found: format!("auto beside --{option}"), expected });
+        }
+        self.options().validate()
+    }
+
+    /// The first option given that `--preset auto` chooses itself.
+    fn chosen_by_hand(&self) -> Option<&'static str> {
+        let given = [
+            ("hidden", self.hidden.is_some()),
+            ("latent", self.latent.is_some()),
+            ("epochs", self.epochs.is_some()),
+            ("batch-size", self.batch_size.is_some()),
+            ("lr", self.lr.is_some()),
+            ("beta", self.beta.is_some()),
+            ("beta-schedule", self.beta_schedule.is_some()),
+            ("beta-warmup", self.beta_warmup.is_some()),
+            ("likelihood", self.likelihood.is_some()),
+            ("patience", self.patience.is_some()),
+            ("draws", self.draws.is_some()),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
+    fn preset(&self) -> Preset {
+        let auto = self.data.is_some() && self.chosen_by_hand().is_none() && self.score.is_none();
+        self.preset.unwrap_or(if auto { Preset::Auto } else { Preset::Reference })
+    }
+
+    /// The options of the run; what is not set has its default. Where the preset is `auto`, they are not yet those of the
+    /// fit: [`auto::plan`](crate::auto::plan) completes them when the data are known.
     pub fn options(&self) -> Options {
         let default = Options::default();
+        let contamination = self.contamination.unwrap_or_default();
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Options {
+            preset: self.preset(),
+            contamination,
+            flash_budget: self.flash_budget.unwrap_or(default.flash_budget),
+            clip: self.clip.or(default.clip),
+            score_by_hand: self.preset() == Preset::Auto && self.score.is_some(),
+            trim: if let Contamination::Share(share) = contamination { share } else { default.trim },
             hidden: self.hidden.clone().unwrap_or(default.hidden),
             latent: self.latent.unwrap_or(default.latent),
             epochs: self.epochs.unwrap_or(default.epochs),
@@ -189,7 +248,7 @@ impl Config {
             patience: self.patience.or(default.patience),
             validation_fraction: self.validation_fraction.unwrap_or(default.validation_fraction),
             score: self.score.unwrap_or(default.score),
-            draws: self.draws.unwrap_or(default.draws),
+            sizes: HeadSizes { draws: self.draws.unwrap_or(default.sizes.draws), ..default.sizes },
             seed: self.seed.unwrap_or(default.seed),
             threads: self.threads.unwrap_or_else(cores),
         }
@@ -197,49 +256,33 @@ impl Config {
 
     /// The config file that repeats the run: what was given, and every option that was left to its default.
     pub fn resolved(&self) -> Self {
-        let Options {
-            hidden,
-            latent,
-            epochs,
-            batch_size,
-            lr,
-            beta,
-            beta_schedule,
-            beta_warmup,
-            likelihood,
-            train_on,
-            test_fraction,
-            quantile,
-            calibrate_on,
-            calibration_fraction,
-            patience,
-            validation_fraction,
-            score,
-            draws,
-            seed,
-            threads: _,
-        } = self.options();
+        let options = self.options();
+        // What `auto` chooses depends on the data and is chosen again, the same.
+        let by_hand = options.preset == Preset::Reference;
         Self {
             missing: Some(self.missing.unwrap_or_default()),
-            hidden: Some(hidden),
-            latent: Some(latent),
-            epochs: Some(epochs),
-            batch_size: Some(batch_size),
-            lr: Some(lr),
-            beta: Some(beta),
-            beta_schedule: Some(beta_schedule),
-            beta_warmup: Some(beta_warmup),
-            likelihood: Some(likelihood),
-            train_on: Some(train_on),
-            test_fraction: Some(test_fraction),
-            quantile: Some(quantile),
-            calibrate_on,
-            calibration_fraction: Some(calibration_fraction),
-            patience,
-            validation_fraction: Some(validation_fraction),
-            score: Some(score),
-            draws: Some(draws),
-            seed: Some(seed),
+            preset: Some(options.preset),
+            contamination: Some(options.contamination),
+            flash_budget: Some(options.flash_budget),
+            hidden: by_hand.then_some(options.hidden),
+            latent: by_hand.then_some(options.latent),
+            epochs: by_hand.then_some(options.epochs),
+            batch_size: by_hand.then_some(options.batch_size),
+            lr: by_hand.then_some(options.lr),
+            beta: by_hand.then_some(options.beta),
+            beta_schedule: by_hand.then_some(options.beta_schedule),
+            beta_warmup: by_hand.then_some(options.beta_warmup),
+            likelihood: by_hand.then_some(options.likelihood),
+            train_on: Some(options.train_on),
+            test_fraction: Some(options.test_fraction),
+            quantile: Some(options.quantile),
+            calibrate_on: options.calibrate_on,
+            calibration_fraction: Some(options.calibration_fraction),
+            patience: options.patience,
+            validation_fraction: Some(options.validation_fraction),
+            score: if by_hand { Some(options.score) } else { self.score },
+            draws: by_hand.then_some(options.sizes.draws),
+            seed: Some(options.seed),
             // Not the number of this machine's cores: results do not depend on it.
             threads: self.threads,
             ..self.clone()
@@ -264,6 +307,24 @@ mod tests {
         let options = merged.options();
         assert_eq!((options.latent, options.hidden, options.epochs), (4, vec![16], 50));
         assert_eq!(options.beta_schedule, Schedule::Constant);
+    }
+
+    #[test]
+    fn auto_is_for_data_without_options_of_the_network_and_not_beside_them() {
+        let preset = |text: &str| parse(text).unwrap().options().preset;
+        assert_eq!(preset("data = \"a.csv\""), Preset::Auto);
+        assert_eq!(preset("data = \"a.csv\"\nseed = 3\ncontamination = 0\nclip = 5.0"), Preset::Auto);
+        for by_hand in ["latent = 4", "score = \"mse\"", "epochs = 9", "preset = \"reference\""] {
+            assert_eq!(preset(&format!("data = \"a.csv\"\n{by_hand}")), Preset::Reference, "{by_hand}");
+        }
+        assert_eq!(preset("seed = 3"), Preset::Reference, "the reference data");
+        let both = parse("data = \"a.csv\"\npreset = \"auto\"\nlatent = 4").unwrap();
+        assert_eq!(
+            both.validate().unwrap_err().to_string(),
+            "--preset is auto beside --latent; expected auto without the options that it chooses, or reference"
+        );
+        let score = parse("data = \"a.csv\"\npreset = \"auto\"\nscore = \"neighbours\"").unwrap();
+        assert_eq!(score.validate(), Ok(()), "auto leaves a score that is given");
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl Export<'_> {
             tensors.extend(&head.parameters);
             tensors.extend(&head.tail);
         }
+        tensors.extend(heads.iter().flat_map(|head| &head.packed).map(|&word| f32::from_bits(word)));
         let header = Header {
             numbers: Numbers::Float32,
             tool: TOOL,
@@ -63,6 +64,7 @@ impl Export<'_> {
             encoder_layers: encoder.len() as u8,
             layers,
             missing: self.missing,
+            clip: self.scaler.clip.unwrap_or(f32::INFINITY),
             encoder_logvar: needs.logvar,
             decoder_variance,
             heads: heads.iter().map(FittedHead::spec).collect(),

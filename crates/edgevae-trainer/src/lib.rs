@@ -3,11 +3,14 @@
 //! Modules `beta`, `metrics`, `threshold`, `data::split` and `data::synthetic` know no files, no command line and no
 //! printing; only `bench`, `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
 
+pub mod auto;
+pub mod baselines;
 pub mod bench;
 pub mod beta;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+pub mod explain;
 pub mod export;
 pub mod fit;
 pub mod heads;

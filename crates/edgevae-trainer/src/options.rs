@@ -45,15 +45,46 @@ pub enum Score {
     ReconstructionProbability,
     /// Reconstruction and Mahalanobis, each as the negative log of its tail probability, averaged
     Combined,
+    /// Mahalanobis distance of residual and mu together from those of the training rows
+    JointMahalanobis,
+    /// Distance to the nearest of the training rows that the model stores
+    Neighbours,
+    /// How rare each feature's value is by itself
+    Histogram,
+    /// How soon random splits isolate the row
+    Isolation,
+    /// Neighbours and joint Mahalanobis, averaged like `combined`: for training rows known to be clean
+    Novelty,
+    /// Neighbours, joint Mahalanobis and histogram, averaged like `combined`: for rows with anomalies among them
+    Outlier,
 }
 
 impl Score {
     /// Every score, in the order of tables.
-    pub const ALL: [Self; 6] =
+    pub const ALL: [Self; 12] = [
+        Self::Mse,
+        Self::Nll,
+        Self::Elbo,
+        Self::Mahalanobis,
+        Self::ReconstructionProbability,
+        Self::Combined,
+        Self::JointMahalanobis,
+        Self::Neighbours,
+        Self::Histogram,
+        Self::Isolation,
+        Self::Novelty,
+        Self::Outlier,
+    ];
+
+    /// The scores that compare the parts of the reference system.
+    pub const REFERENCE: [Self; 6] =
         [Self::Mse, Self::Nll, Self::Elbo, Self::Mahalanobis, Self::ReconstructionProbability, Self::Combined];
 
     /// The heads that make it.
-    pub fn heads(self, likelihood: Likelihood, draws: u8) -> Vec<HeadKind> {
+    pub fn heads(self, likelihood: Likelihood, sizes: HeadSizes) -> Vec<HeadKind> {
+        let HeadSizes { draws, stored_rows: rows, nearest, bins, trees, depth, full_covariance: full, .. } = sizes;
+        let joint = HeadKind::JointMahalanobis { full };
+        let neighbours = HeadKind::Neighbours { rows, nearest };
         match self {
             Self::Mse => vec![HeadKind::Mse],
             Self::Nll => vec![HeadKind::Nll],
@@ -63,6 +94,12 @@ impl Score {
             // The error that the training minimised: squared, or weighted by the variances that it learned.
             Self::Combined if likelihood == Likelihood::Mse => vec![HeadKind::Mse, HeadKind::Mahalanobis],
             Self::Combined => vec![HeadKind::Nll, HeadKind::Mahalanobis],
+            Self::JointMahalanobis => vec![joint],
+            Self::Neighbours => vec![neighbours],
+            Self::Histogram => vec![HeadKind::Histogram { bins }],
+            Self::Isolation => vec![HeadKind::Isolation { trees, depth }],
+            Self::Novelty => vec![neighbours, joint],
+            Self::Outlier => vec![neighbours, joint, HeadKind::Histogram { bins }],
         }
     }
 
@@ -75,6 +112,12 @@ impl Score {
             Self::Mahalanobis => "mahalanobis",
             Self::ReconstructionProbability => "reconstruction-probability",
             Self::Combined => "combined",
+            Self::JointMahalanobis => "joint-mahalanobis",
+            Self::Neighbours => "neighbours",
+            Self::Histogram => "histogram",
+            Self::Isolation => "isolation",
+            Self::Novelty => "novelty",
+            Self::Outlier => "outlier",
         }
     }
 
@@ -87,6 +130,12 @@ impl Score {
             Self::Mahalanobis => "Mahalanobis distance of mu",
             Self::ReconstructionProbability => "negative log-likelihood over draws",
             Self::Combined => "mean surprise of reconstruction and Mahalanobis",
+            Self::JointMahalanobis => "Mahalanobis distance of residual and mu",
+            Self::Neighbours => "distance to the nearest stored rows",
+            Self::Histogram => "rarity of each feature's value",
+            Self::Isolation => "splits saved on the way to a leaf",
+            Self::Novelty => "mean surprise of neighbours and joint Mahalanobis",
+            Self::Outlier => "mean surprise of neighbours, joint Mahalanobis and histogram",
         }
     }
 
@@ -94,7 +143,9 @@ impl Score {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Mse => "scaled units²",
-            Self::Mahalanobis => "standard deviations",
+            Self::Mahalanobis | Self::JointMahalanobis => "standard deviations",
+            Self::Neighbours => "scaled units",
+            Self::Isolation => "splits",
             _ => "nats",
         }
     }
@@ -113,9 +164,172 @@ pub enum Schedule {
     Cyclical,
 }
 
+/// What chooses the options that are not given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// The shape of the data and a flash budget choose network and score: the default for data of your own
+    Auto,
+    /// The reference system: 64,32 hidden, 8 latents, reconstruction error
+    #[default]
+    Reference,
+}
+
+/// What is believed about anomalies among the training rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Contamination {
+    /// Nothing is known: some of them may be anomalies.
+    #[default]
+    Auto,
+    /// This share of them are; 0 says that they are known to be clean.
+    Share(f64),
+}
+
+impl std::str::FromStr for Contamination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            _ if text == "auto" => Ok(Self::Auto),
+            Ok(share) if (0.0..=0.5).contains(&share) => Ok(Self::Share(share)),
+            _ => Err(format!(
+                "`{text}`; expected auto or a share from 0 to 0.5, as in 0.05 (0: the rows are known to be clean)"
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Contamination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Share(share) => share.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Contamination {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Share(share) => serializer.serialize_f64(*share),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Contamination {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected \"auto\" or a share from 0 to 0.5")]
+        enum Either {
+            Number(f64),
+            Text(String),
+        }
+        let text = match Either::deserialize(deserializer)? {
+            Either::Number(share) => share.to_string(),
+            Either::Text(text) => text,
+        };
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Bytes: `65536`, `64K` or `1M`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Bytes(pub usize);
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+            Some(digits) => (digits, 1024),
+            None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1024 * 1024)),
+        };
+        let bytes = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
+        let bytes = bytes.filter(|bytes| (4096..=1 << 30).contains(bytes));
+        bytes.map(Self).ok_or_else(|| format!("`{text}`; expected bytes from 4K to 1024M, as in 65536 or 64K"))
+    }
+}
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_multiple_of(1024) { write!(f, "{}K", self.0 / 1024) } else { self.0.fmt(f) }
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        bytes.to_string()
+    }
+}
+
+/// Which training rows a model stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Each next one the farthest from those chosen before: they cover all training rows, odd ones included.
+    Covering,
+    /// At random: they lie where most rows lie, and an anomaly is rarely among them.
+    Random,
+}
+
+/// Sizes of the heads that have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadSizes {
+    /// Draws of `z` for a score that averages over them.
+    pub draws: u8,
+    /// Stored rows; fewer where there are no more.
+    pub stored_rows: u16,
+    /// Which rows.
+    pub storage: Storage,
+    /// How many of the nearest stored rows count.
+    pub nearest: u8,
+    /// Bins of each feature's histogram.
+    pub bins: u8,
+    /// Isolation trees.
+    pub trees: u8,
+    /// Splits from their root to a leaf; each is grown of `2^depth` rows.
+    pub depth: u8,
+    /// Whether the joint Mahalanobis distance takes the covariance in full, or variances only.
+    pub full_covariance: bool,
+}
+
+impl Default for HeadSizes {
+    fn default() -> Self {
+        Self {
+            draws: 16,
+            stored_rows: 1000,
+            storage: Storage::Covering,
+            nearest: 1,
+            bins: 32,
+            trees: 64,
+            depth: 6,
+            full_covariance: true,
+        }
+    }
+}
+
 /// Everything that decides a model's bytes, beside the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
+    /// What chose the options below; [`auto::plan`](crate::auto::plan) does for `auto`.
+    pub preset: Preset,
+    /// What is believed about anomalies among the training rows.
+    pub contamination: Contamination,
+    /// Bytes that the model file may take; `auto` chooses within it.
+    pub flash_budget: Bytes,
+    /// Scaled features are held in `[-clip, clip]`.
+    pub clip: Option<f32>,
+    /// Share of the training rows, those of the highest scores, that is left out before a second fit.
+    pub trim: f64,
     /// Widths of the encoder's hidden layers; the decoder mirrors them.
     pub hidden: Vec<usize>,
     /// Number of latents.
@@ -150,8 +364,10 @@ pub struct Options {
     pub validation_fraction: f64,
     /// What a row's score is.
     pub score: Score,
-    /// Draws of `z` for a score that averages over them.
-    pub draws: u8,
+    /// Whether that was given: `auto` then leaves it.
+    pub score_by_hand: bool,
+    /// Sizes of its heads.
+    pub sizes: HeadSizes,
     /// Seed of splits, initialisation, shuffling and noise.
     pub seed: u64,
     /// Threads of the fit; results do not depend on it.
@@ -161,6 +377,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            preset: Preset::Reference,
+            contamination: Contamination::Auto,
+            flash_budget: Bytes(64 * 1024),
+            clip: None,
+            trim: 0.0,
             hidden: vec![64, 32],
             latent: 8,
             epochs: 50,
@@ -178,7 +399,8 @@ impl Default for Options {
             patience: None,
             validation_fraction: 0.1,
             score: Score::Mse,
-            draws: 16,
+            score_by_hand: false,
+            sizes: HeadSizes::default(),
             seed: 0,
             threads: 1,
         }
@@ -215,12 +437,15 @@ impl Options {
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
         check(self.threads > 0, "threads", self.threads.to_string(), whole)?;
         check(self.patience != Some(0), "patience", "0".into(), whole)?;
-        check(self.draws > 0, "draws", self.draws.to_string(), "a number from 1 to 255")?;
+        check(self.sizes.draws > 0, "draws", self.sizes.draws.to_string(), "a number from 1 to 255")?;
         check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
         check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta.to_string(), "a number of at least 0")?;
+        let clips = self.clip.is_none_or(|clip| clip.is_finite() && clip > 0.0);
+        check(clips, "clip", self.clip.unwrap_or(0.0).to_string(), "a number above 0, usually 8")?;
         let share = "a fraction of at least 0 and below 1";
         for (name, fraction) in [
             ("test-fraction", self.test_fraction),
+            ("contamination", self.trim),
             ("calibration-fraction", self.calibration_fraction),
             ("validation-fraction", self.validation_fraction),
         ] {
@@ -265,7 +490,7 @@ mod tests {
             ("batch-size", |o| o.batch_size = 0),
             ("threads", |o| o.threads = 0),
             ("patience", |o| o.patience = Some(0)),
-            ("draws", |o| o.draws = 0),
+            ("draws", |o| o.sizes.draws = 0),
             ("lr", |o| o.lr = 0.0),
             ("lr", |o| o.lr = f32::NAN),
             ("beta", |o| o.beta = -1.0),

@@ -62,9 +62,12 @@ pub fn write_history(history: &[EpochRecord], mut out: impl Write) -> io::Result
     Ok(())
 }
 
-/// Header of a CSV file of scores; those of an int8 model have a column more.
-pub fn scores_header(has_range: bool) -> &'static str {
-    if has_range { "row,score,is_anomaly,out_of_range\n" } else { "row,score,is_anomaly\n" }
+/// Header of a CSV file of scores; those of an int8 model have a column more, and two more for each of the `explained`
+/// features of the largest contributions.
+pub fn scores_header(has_range: bool, explained: usize) -> String {
+    let range = if has_range { ",out_of_range" } else { "" };
+    let columns = (1..=explained).map(|place| format!(",feature_{place},contribution_{place}"));
+    format!("row,score,is_anomaly{range}{}\n", columns.collect::<String>())
 }
 
 /// Appends one line of a CSV file of scores: the data row counted from 1, the shortest decimal that reads back to the
@@ -95,6 +98,33 @@ pub fn push_score_json(row: u64, verdict: RowVerdict, out: &mut Vec<u8>) {
         Some(false) => b",\"out_of_range\":false}\n",
         Some(true) => b",\"out_of_range\":true}\n",
     });
+}
+
+/// Adds features and contributions to the line that [`push_score_csv`] has just ended.
+pub fn explain_csv(features: &[(&str, f32)], out: &mut Vec<u8>) {
+    out.pop();
+    for (name, contribution) in features {
+        out.push(b',');
+        if name.contains([',', '"', '\n', '\r']) {
+            out.extend_from_slice(format!("\"{}\"", name.replace('"', "\"\"")).as_bytes());
+        } else {
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.push(b',');
+        out.extend_from_slice(ryu::Buffer::new().format(*contribution).as_bytes());
+    }
+    out.push(b'\n');
+}
+
+/// Adds features and contributions to the line that [`push_score_json`] has just ended.
+pub fn explain_json(features: &[(&str, f32)], out: &mut Vec<u8>) {
+    let object = |&(feature, contribution): &(&str, f32)| {
+        let contribution = contribution.is_finite().then_some(contribution);
+        serde_json::json!({ "feature": feature, "contribution": contribution })
+    };
+    let list = serde_json::Value::Array(features.iter().map(object).collect());
+    out.truncate(out.len().saturating_sub(2));
+    out.extend_from_slice(format!(",\"explain\":{list}}}\n").as_bytes());
 }
 
 #[cfg(test)]
@@ -150,7 +180,24 @@ mod tests {
         let expected = "3,0.5,1,1\n{\"row\":3,\"score\":0.5,\"is_anomaly\":true,\"out_of_range\":true}\n\
                         3,0.5,1,0\n{\"row\":3,\"score\":0.5,\"is_anomaly\":true,\"out_of_range\":false}\n";
         assert_eq!(String::from_utf8(lines).unwrap(), expected);
-        assert_eq!(scores_header(true).split(',').count(), 4);
+        assert_eq!(scores_header(true, 0).split(',').count(), 4);
+    }
+
+    #[test]
+    fn explanations_are_columns_in_csv_and_a_list_in_json() {
+        let (mut csv, mut json) = (Vec::new(), Vec::new());
+        push_score_csv(1, verdict(0.5, true), &mut csv);
+        push_score_json(1, verdict(0.5, true), &mut json);
+        let features = [("motor, left", 0.25), ("oil", 0.125)];
+        explain_csv(&features, &mut csv);
+        explain_json(&features, &mut json);
+        assert_eq!(scores_header(false, 2), "row,score,is_anomaly,feature_1,contribution_1,feature_2,contribution_2\n");
+        assert_eq!(String::from_utf8(csv).unwrap(), "1,0.5,1,\"motor, left\",0.25,oil,0.125\n");
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(
+            (&json["explain"][0]["feature"], &json["explain"][1]["contribution"]),
+            (&"motor, left".into(), &0.125.into())
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Standardization of features: statistics of the training rows in f64, applied as the device applies them, in f32.
 
-use edgevae_core::standardize;
+use edgevae_core::{clip, standardize};
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
@@ -16,6 +16,8 @@ pub struct Scaler {
     pub scale: Vec<f64>,
     /// Indices of the features that were found constant (see [`Moments::finish`]) and kept with scale 1.
     pub constant: Vec<usize>,
+    /// Scaled features are held in `[-clip, clip]`, as the core does; `None`: they are taken as they are.
+    pub clip: Option<f32>,
 }
 
 /// Rows that no scaler can be made from.
@@ -87,7 +89,8 @@ impl Scaler {
         let (means, reciprocals) = (self.means(), self.reciprocals());
         for row in rows.chunks_exact_mut(means.len()) {
             for ((cell, &mean), &reciprocal) in row.iter_mut().zip(&means).zip(&reciprocals) {
-                *cell = if cell.is_nan() { 0.0 } else { standardize(*cell, mean, reciprocal) };
+                let scaled = if cell.is_nan() { 0.0 } else { standardize(*cell, mean, reciprocal) };
+                *cell = self.clip.map_or(scaled, |limit| clip(scaled, limit));
             }
         }
     }
@@ -155,7 +158,7 @@ impl Moments {
     /// # Errors
     /// [`ScalerError::NoValues`] for the first feature that no row had a value for.
     pub fn finish(&self) -> Result<Scaler, ScalerError> {
-        let mut scaler = Scaler { mean: vec![], scale: vec![], constant: vec![] };
+        let mut scaler = Scaler { mean: vec![], scale: vec![], constant: vec![], clip: None };
         for (feature, moment) in self.features.iter().enumerate() {
             if moment.count == 0 {
                 return Err(ScalerError::NoValues { feature });

@@ -40,6 +40,7 @@ fn header() -> Header<'static> {
         encoder_layers: 3,
         layers: LAYERS.into_iter().map(layer).collect(),
         missing: Missing::Error,
+        clip: f32::INFINITY,
         encoder_logvar: false,
         decoder_variance: DecoderVariance::Unit,
         heads: [HeadSpec { kind: HeadKind::Mse, knots: 0 }].into_iter().collect(),

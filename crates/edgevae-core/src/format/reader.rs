@@ -95,6 +95,7 @@ impl<'a> Reader<'a> {
             2 => Missing::Mean,
             _ => return None,
         };
+        header.clip = f32::from_le_bytes(self.array()?);
         header.encoder_logvar = self.bool()?;
         header.decoder_variance = match self.variant()? {
             0 => DecoderVariance::Unit,
@@ -129,6 +130,10 @@ impl<'a> Reader<'a> {
             2 => HeadKind::Elbo,
             3 => HeadKind::Mahalanobis,
             4 => HeadKind::ReconstructionProbability { draws: self.byte()? },
+            5 => HeadKind::JointMahalanobis { full: self.bool()? },
+            6 => HeadKind::Neighbours { rows: self.number()?, nearest: self.byte()? },
+            7 => HeadKind::Histogram { bins: self.byte()? },
+            8 => HeadKind::Isolation { trees: self.byte()?, depth: self.byte()? },
             _ => return None,
         };
         Some(HeadSpec { kind, knots: self.byte()? })
@@ -176,20 +181,25 @@ mod tests {
             (seed, inputs, encoder_layers) in any::<(u64, u16, u8)>(),
             widths in prop::collection::vec(any::<u16>(), 0..=16),
             (missing, encoder_logvar, decoder_variance, int8) in any::<(u8, bool, u8, bool)>(),
-            heads in prop::collection::vec(any::<(u8, u8, u8)>(), 0..=8),
+            heads in prop::collection::vec(any::<(u8, u8, u16, u8)>(), 0..=8),
+            clip in -9.0_f32..9.0,
             (threshold, rows, exceedances, quantile) in (-9.0_f32..9.0, any::<u32>(), any::<u32>(), prop::option::of(0.0..1.0)),
         ) {
             let layer = |outputs: u16| {
                 let activation = if outputs.is_multiple_of(2) { Activation::Linear } else { Activation::Relu };
                 Layer { outputs, activation }
             };
-            let head = |(kind, draws, knots): (u8, u8, u8)| {
-                let kind = match kind % 5 {
+            let head = |(kind, draws, rows, knots): (u8, u8, u16, u8)| {
+                let kind = match kind % 9 {
                     0 => HeadKind::Mse,
                     1 => HeadKind::Nll,
                     2 => HeadKind::Elbo,
                     3 => HeadKind::Mahalanobis,
-                    _ => HeadKind::ReconstructionProbability { draws },
+                    4 => HeadKind::ReconstructionProbability { draws },
+                    5 => HeadKind::JointMahalanobis { full: draws.is_multiple_of(2) },
+                    6 => HeadKind::Neighbours { rows, nearest: draws },
+                    7 => HeadKind::Histogram { bins: draws },
+                    _ => HeadKind::Isolation { trees: draws, depth: knots },
                 };
                 HeadSpec { kind, knots }
             };
@@ -203,6 +213,7 @@ mod tests {
                 encoder_layers,
                 layers: widths.into_iter().map(layer).collect(),
                 missing: [Missing::Error, Missing::Drop, Missing::Mean][usize::from(missing % 3)],
+                clip,
                 encoder_logvar,
                 decoder_variance: [DecoderVariance::Unit, DecoderVariance::PerFeature, DecoderVariance::PerRow]
                     [usize::from(decoder_variance % 3)],

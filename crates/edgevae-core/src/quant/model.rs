@@ -88,7 +88,7 @@ impl<'a> QuantizedModel<'a> {
     /// `Some` when layers lead from the inputs through a latent layer back to the inputs, the words are as many as they
     /// need, and there is one name for each input.
     fn check_shapes(&self) -> Option<()> {
-        let Header { encoder_logvar, decoder_variance, encoder_layers, ref layers, .. } = self.header;
+        let Header { encoder_logvar, decoder_variance, encoder_layers, clip, ref layers, .. } = self.header;
         let inputs = self.inputs();
         let mut needed = inputs.checked_mul(2)?.checked_add(PREFIX)?;
         let mut width = inputs;
@@ -104,7 +104,7 @@ impl<'a> QuantizedModel<'a> {
             needed = needed.checked_add(super::layer_words(self.latent(), self.latent())?)?;
         }
         let latent_is_inside = encoder_layers > 0 && usize::from(encoder_layers) < layers.len();
-        let plain = !encoder_logvar && decoder_variance == DecoderVariance::Unit;
+        let plain = !encoder_logvar && decoder_variance == DecoderVariance::Unit && clip == f32::INFINITY;
         let mut names = self.feature_names();
         let named = names.by_ref().take(inputs).count() == inputs && names.remaining() == 0;
         let fits = inputs > 0 && width == inputs && needed == self.words.len();

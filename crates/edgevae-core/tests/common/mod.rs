@@ -27,6 +27,7 @@ pub fn header() -> Header<'static> {
             layer(3, Activation::Linear),
         ]),
         missing: Missing::Error,
+        clip: f32::INFINITY,
         encoder_logvar: false,
         decoder_variance: DecoderVariance::Unit,
         heads: heapless::Vec::from_iter([HeadSpec { kind: HeadKind::Mse, knots: 0 }]),
@@ -69,6 +70,36 @@ pub fn kinds() -> [HeadKind; 5] {
     ]
 }
 
+/// Heads that look at the sample or at residual and `mu` together.
+pub fn density_kinds() -> [HeadKind; 5] {
+    [
+        HeadKind::JointMahalanobis { full: true },
+        HeadKind::JointMahalanobis { full: false },
+        HeadKind::Neighbours { rows: 5, nearest: 2 },
+        HeadKind::Histogram { bins: 4 },
+        HeadKind::Isolation { trees: 3, depth: 2 },
+    ]
+}
+
+/// The words of one head of the small model in the packed block.
+pub fn packed(kind: HeadKind) -> Vec<u32> {
+    match kind {
+        // 15 bytes of stored rows, and one that fills the last word
+        HeadKind::Neighbours { .. } => {
+            let bytes: Vec<u8> =
+                (0..16_u32).map(|k| if k == 15 { 0 } else { (k * 37 % 101) as i8 - 50 } as u8).collect();
+            bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+        }
+        HeadKind::Isolation { trees, .. } => (0..u32::from(trees))
+            .flat_map(|tree| {
+                let split = |k: u32| ((k + tree) % 3) | (u32::from(((k * 4096) as i16 - 5000) as u16) << 16);
+                [split(0), split(1), split(2), u32::from_le_bytes([40, 90, 160, 10 * tree as u8])]
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The numbers of one head of the small model, without a tail.
 pub fn parameters(kind: HeadKind) -> Vec<f32> {
     match kind {
@@ -78,6 +109,17 @@ pub fn parameters(kind: HeadKind) -> Vec<f32> {
         HeadKind::ReconstructionProbability { draws } => {
             (0..usize::from(draws) * 2).map(|k| (k as f32 - 2.0) / 4.0).collect()
         }
+        // three inputs and two latents: five means, then the triangle row by row, or its diagonal
+        HeadKind::JointMahalanobis { full } => {
+            let mean = (0..5).map(|k| (k as f32 - 2.0) / 8.0);
+            let rows = (0..5).flat_map(|row| (0..=row).map(move |column| (row, column)));
+            let triangle = rows.filter(|(row, column)| full || row == column);
+            mean.chain(triangle.map(|(row, column)| if row == column { 1.5 } else { (row as f32 - 2.0) / 4.0 }))
+                .collect()
+        }
+        // lower edge, bins per unit, outside, four terms
+        HeadKind::Histogram { .. } => [-2.0, 1.0, 5.0, 1.0, 0.0, 0.5, 3.0].repeat(3),
+        HeadKind::Neighbours { .. } | HeadKind::Isolation { .. } => vec![],
     }
 }
 
@@ -101,6 +143,7 @@ pub fn with_heads(kinds: &[HeadKind], variance: DecoderVariance) -> Aligned {
         numbers.extend(parameters(kind));
         numbers.extend(&TAIL[..if knots > 0 { TAIL.len() } else { 0 }]);
     }
+    numbers.extend(kinds.iter().flat_map(|&kind| packed(kind)).map(f32::from_bits));
     let heads = kinds.iter().map(|&kind| HeadSpec { kind, knots }).collect();
     encode(&Header { encoder_logvar: true, decoder_variance: variance, heads, ..header() }, &numbers)
 }
@@ -150,6 +193,10 @@ pub fn every_kind() -> Vec<(String, Aligned)> {
     for variance in [UNIT, FEATURE, ROW] {
         files.extend(kinds().map(|kind| (format!("{kind:?} {variance:?}"), with_heads(&[kind], variance))));
     }
+    files.extend(density_kinds().map(|kind| (format!("{kind:?}"), with_heads(&[kind], UNIT))));
+    files.push(("densities together".into(), with_heads(&density_kinds(), UNIT)));
+    let clipped = Header { clip: 2.0, ..header() };
+    files.push(("clipped".into(), encode(&clipped, &tensors())));
     let mut with_fills = tensors();
     with_fills.splice(6..6, [19.0, -2.5, 101_000.0]);
     files.push(("mean".into(), encode(&Header { missing: Missing::Mean, ..header() }, &with_fills)));

@@ -34,6 +34,15 @@ impl Progress {
         Self::Bar(bar)
     }
 
+    /// Sets how many fits there are, of how many epochs, where that is known only once the data are.
+    pub fn set_epochs(&mut self, fits: usize, each: usize) {
+        match self {
+            Self::Bar(bar) => bar.set_length((fits * each) as u64),
+            Self::Lines { epochs, .. } => *epochs = each,
+            Self::Quiet => {}
+        }
+    }
+
     pub fn epoch(&self, record: &EpochRecord) {
         match self {
             Self::Bar(bar) => {

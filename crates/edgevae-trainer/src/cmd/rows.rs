@@ -48,6 +48,13 @@ pub struct Scored<'a> {
 }
 
 impl Scored<'_> {
+    /// The values of these rows as they were read, row by row.
+    pub fn samples(&self) -> impl Iterator<Item = &[f32]> {
+        // A block whose rows were all left out has no cells.
+        let width = (self.block.cells.len() / self.block.len().max(1)).max(1);
+        self.block.cells.chunks_exact(width).take(self.verdicts.len())
+    }
+
     pub fn rows(&self) -> impl Iterator<Item = ScoredRow> {
         self.verdicts.iter().enumerate().map(|(index, &verdict)| ScoredRow {
             number: self.block.row_number(index),

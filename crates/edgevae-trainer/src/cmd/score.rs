@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use edgevae_core::LoadError;
 use edgevae_trainer::data::options::Format;
+use edgevae_trainer::explain::Explainer;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::output::OutputFile;
 use edgevae_trainer::results;
+use edgevae_trainer::scoring::RowVerdict;
 
 use super::rows::{RowsArgs, Scored, Tally};
 
@@ -25,6 +27,9 @@ pub struct Cmd {
     /// Format of that file [default: by its extension, CSV for any that is not known]
     #[arg(long)]
     out_format: Option<Format>,
+    /// Name the N features that contribute most to each row's score, in more columns (csv, jsonl)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    explain: usize,
     /// End with exit code 1 when an anomaly was found
     #[arg(long)]
     exit_code: bool,
@@ -54,25 +59,44 @@ impl Cmd {
     }
 
     fn write(&self, file: &ModelFile, format: Format, out: &mut (impl Write + Send)) -> anyhow::Result<Tally> {
-        let push = match format {
-            Format::Csv => results::push_score_csv,
-            Format::Jsonl => results::push_score_json,
+        type Push = fn(u64, RowVerdict, &mut Vec<u8>);
+        type Explain = fn(&[(&str, f32)], &mut Vec<u8>);
+        let (push, explain): (Push, Explain) = match format {
+            Format::Csv => (results::push_score_csv, results::explain_csv),
+            Format::Jsonl => (results::push_score_json, results::explain_json),
             Format::Parquet => return self.write_parquet(file, out),
         };
-        if format == Format::Csv {
-            out.write_all(results::scores_header(has_range(file)?).as_bytes())?;
-        }
-        let work = |text: &mut Vec<u8>, scored: &Scored<'_>| {
-            text.clear();
-            scored.rows().for_each(|row| push(row.number, row.verdict, text));
+        let model = match file.any()? {
+            AnyModel::Float(model) if self.explain > 0 => Some(model),
+            AnyModel::Int8(_) if self.explain > 0 => {
+                anyhow::bail!("--explain takes a float model; give the one that the int8 model was made of")
+            }
+            _ => None,
         };
-        let tally = self.rows.score_blocks(file, None, self.quiet, Vec::new, work, |text, _| out.write_all(text))?;
+        let names: Vec<&str> = model.iter().flat_map(|model| model.feature_names()).collect();
+        let count = self.explain.min(names.len());
+        if format == Format::Csv {
+            out.write_all(results::scores_header(has_range(file)?, count).as_bytes())?;
+        }
+        let make = || (Vec::new(), model.as_ref().map(Explainer::new));
+        let work = |(text, explainer): &mut (Vec<u8>, Option<Explainer<'_>>), scored: &Scored<'_>| {
+            text.clear();
+            for (row, sample) in scored.rows().zip(scored.samples()) {
+                push(row.number, row.verdict, text);
+                if let Some(explainer) = explainer {
+                    let top = explainer.top(sample, count).iter().map(|&(at, contribution)| (names[at], contribution));
+                    explain(&top.collect::<Vec<_>>(), text);
+                }
+            }
+        };
+        let tally = self.rows.score_blocks(file, None, self.quiet, make, work, |(text, _), _| out.write_all(text))?;
         out.flush()?;
         Ok(tally)
     }
 
     #[cfg(feature = "parquet")]
     fn write_parquet(&self, file: &ModelFile, out: &mut (impl Write + Send)) -> anyhow::Result<Tally> {
+        anyhow::ensure!(self.explain == 0, "--explain writes csv or jsonl, not Parquet; name another --out-format");
         let mut writer = edgevae_trainer::data::parquet::ScoreWriter::new(out, has_range(file)?)?;
         let tally = self.rows.score_blocks(
             file,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use edgevae_trainer::auto;
 use edgevae_trainer::checkpoint::{self, RunCheckpoint};
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
@@ -15,7 +16,7 @@ use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::data::table::{self, Loaded};
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
 use edgevae_trainer::memory;
-use edgevae_trainer::options::Options;
+use edgevae_trainer::options::{Options, Preset};
 use edgevae_trainer::output::OutputDir;
 use edgevae_trainer::summary::{Run, Source};
 use edgevae_trainer::train::stream::Streamed;
@@ -57,9 +58,9 @@ impl Cmd {
             (None, Some(checkpoint)) => self.config.or(checkpoint.config.clone()),
             (None, None) => self.config,
         };
+        given.validate()?;
         let mut config = given.resolved();
         let options = config.options();
-        options.validate()?;
         let dir = match (&self.out, &resumed) {
             (Some(dir), _) => dir.clone(),
             (None, Some(checkpoint)) => checkpoint.out.clone(),
@@ -67,11 +68,7 @@ impl Cmd {
         };
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
-        let progress = Progress::new(options.epochs, self.quiet);
-        let on_epoch = &mut |record: &EpochRecord| {
-            progress.epoch(record);
-            ControlFlow::Continue(())
-        };
+        let mut progress = Progress::new(options.epochs, self.quiet);
         let (dataset, source, streamed) = match files(&config)? {
             Some(paths) if wants_stream(&config, &paths) => {
                 // A run that goes on from a checkpoint takes the rows as this one did, whatever memory is free then.
@@ -88,6 +85,16 @@ impl Cmd {
             eprintln!("{}", source.sentence(&dataset));
         }
 
+        let (options, chosen) = auto::plan(&options, &dataset, source.missing());
+        if let (Some(chosen), false) = (chosen, self.quiet) {
+            let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
+            eprintln!("{chosen}{sampled}");
+        }
+        progress.set_epochs(if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
+        let on_epoch = &mut |record: &EpochRecord| {
+            progress.epoch(record);
+            ControlFlow::Continue(())
+        };
         let (from, every) = match resumed {
             Some(RunCheckpoint { fit, every, .. }) => (Some(fit), every),
             None => (None, self.checkpoint_every.map_or(0, |every| every as usize)),
@@ -123,6 +130,8 @@ impl Cmd {
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
+        let (baselines, warning) = train::compare_baselines(&fitted, &trained, options.seed);
+        trained.warnings.extend(warning);
 
         let run = Run {
             dataset: &dataset,
@@ -130,6 +139,7 @@ impl Cmd {
             options: &options,
             trained: &trained,
             compared: &compared,
+            baselines: &baselines,
             dir: &dir,
         };
         output.write("model.evae", trained.model.bytes())?;
@@ -172,6 +182,10 @@ fn open_stream(
     options: &Options,
     progress: &Progress,
 ) -> anyhow::Result<(Dataset, Source, Streamed)> {
+    anyhow::ensure!(
+        options.trim == 0.0 || options.preset == Preset::Auto,
+        "--contamination above 0 needs all rows at once or --preset auto; these files are streamed (--stream=false reads them whole)"
+    );
     let read = read_options(config)?;
     let start = Instant::now();
     let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows, start))?;

@@ -57,6 +57,19 @@ impl Whitening {
     }
 }
 
+/// Mean and reciprocal standard deviation of each column, for a file that has no room for the covariance.
+///
+/// A column whose deviation is below a thousandth of the average one counts as if it had that.
+pub fn diagonal(rows: ArrayView2<'_, f32>) -> Vec<f32> {
+    let rows = rows.mapv(f64::from);
+    let count = rows.nrows().max(1) as f64;
+    let mean = rows.sum_axis(Axis(0)) / count;
+    let variance = (rows - &mean).mapv(|value| value * value).sum_axis(Axis(0)) / count;
+    let average = variance.sum() / variance.len() as f64;
+    let floor = if average > f64::from(f32::MIN_POSITIVE) { 1e-6 * average } else { 1.0 };
+    mean.iter().copied().chain(variance.iter().map(|v| 1.0 / v.max(floor).sqrt())).map(|value| value as f32).collect()
+}
+
 /// Lower triangular `L` with `L Lᵀ = matrix`, which is symmetric and positive definite.
 fn cholesky(matrix: &Array2<f64>) -> Array2<f64> {
     let n = matrix.nrows();
@@ -124,6 +137,14 @@ mod tests {
         for (found, expected) in precision.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-8, "{precision}");
         }
+    }
+
+    #[test]
+    fn a_diagonal_holds_means_and_reciprocal_deviations_and_no_infinity() {
+        let found = diagonal(array![[1.0f32, 3.0], [5.0, 3.0]].view());
+        assert_eq!(found[..3], [3.0, 3.0, 0.5]);
+        assert!((found[3] - 1000.0 / 2f32.sqrt()).abs() < 0.1, "{found:?}");
+        assert_eq!(diagonal(array![[1.0f32], [1.0]].view()), [1.0, 1.0]);
     }
 
     #[test]

@@ -39,6 +39,12 @@ pub enum QuantizeError {
         "the score `{0}` has no integer form: {1}. Train with --score mse or --score mahalanobis to quantize, or keep the float model"
     )]
     NoIntegerForm(&'static str, &'static str),
+    /// Scaled readings are clipped.
+    #[error(
+        "the model holds scaled readings within ±{0} (--clip), and an int8 model takes what is out of range for an anomaly; \
+         train without --clip to quantize, or keep the float model"
+    )]
+    Clipped(f32),
     /// A layer has no int8 form.
     #[error("layer {layer}: {source}")]
     Layer {
@@ -95,6 +101,9 @@ pub fn quantize<'m>(
         return Err(QuantizeError::TooFewRows(rows.nrows()));
     }
     check_head(model)?;
+    if model.header().clip.is_finite() {
+        return Err(QuantizeError::Clipped(model.header().clip));
+    }
     let (units, ranges) = ranges::choose(model, rows, indices)?;
     Ok(Draft { model, words: words(model, &units)?, ranges })
 }
@@ -109,6 +118,7 @@ fn check_head(model: &Model<'_>) -> Result<(), QuantizeError> {
         [HeadSpec { kind: kind @ HeadKind::ReconstructionProbability { .. }, .. }] => {
             refuse(kind.name(), "it averages exponentials over draws of the latents")
         }
+        [HeadSpec { kind, knots: 0 }] => refuse(kind.name(), "it reads scaled features in floating point"),
         _ => refuse("combination", "its parts are brought to one footing in floating point"),
     }
 }

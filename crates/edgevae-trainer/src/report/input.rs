@@ -1,5 +1,6 @@
 //! What a report is made of: plain values that arrive computed.
 
+use crate::baselines::Outcome;
 use crate::fit::EpochRecord;
 use crate::metrics::{PrecisionRecallPoint, RocPoint};
 use crate::results::Quality;
@@ -39,6 +40,8 @@ pub struct Report {
     pub latent_map: LatentMap,
     /// Every score on the same rows, by the same network.
     pub compared: Vec<ComparedScore>,
+    /// Detectors without a network on the same rows.
+    pub baselines: Vec<Outcome>,
     /// How far the scores of the exported file in `edgevae-core` are from those of the trained network.
     pub parity: String,
     /// Commands that repeat the run, one per line.

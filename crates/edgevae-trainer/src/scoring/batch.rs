@@ -2,7 +2,7 @@
 
 use edgevae_core::format::{HeadKind, Missing};
 use edgevae_core::head::gaussian::{self, LOGVAR_LIMIT, X_LOGVAR_BOUNDS};
-use edgevae_core::{Model, ScoreError, SliceDetector, standardize};
+use edgevae_core::{Model, ScoreError, SliceDetector, clip, standardize};
 
 use super::block::{Block, Parts};
 use super::kernel::{InstructionSet, Kernel, Write};
@@ -114,6 +114,8 @@ impl<'m> BatchScorer<'m> {
     /// Scores at most a block of rows; one that has no score gets a number that is not finite.
     fn score_block(&mut self, rows: &[f32], scores: &mut [f32]) {
         scale(self.model, rows, self.block.residual_mut(), self.kernel.rows);
+        let Parts { residual, x, .. } = self.block.parts();
+        x.copy_from_slice(&residual[..x.len()]);
         self.represent();
         let squares = self.block.sums_of_squares();
         let features = self.model.inputs() as f32;
@@ -197,7 +199,11 @@ fn scale(model: &Model<'_>, rows: &[f32], x: &mut [f32], block: usize) {
         if let Some(fills) = fills {
             x.iter_mut().filter(|raw| raw.is_nan()).for_each(|raw| *raw = fills[feature]);
         }
-        x.iter_mut().for_each(|x| *x = standardize(*x, mean, reciprocal));
+        let limit = model.header().clip;
+        // An infinite reading must stay an error.
+        x.iter_mut().for_each(|x| {
+            *x = if x.is_finite() { clip(standardize(*x, mean, reciprocal), limit) } else { f32::NAN };
+        });
         x[rows.len() / inputs..].fill(0.0);
     }
 }

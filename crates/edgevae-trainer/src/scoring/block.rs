@@ -2,6 +2,7 @@
 
 use edgevae_core::Model;
 use edgevae_core::head::Representation;
+use edgevae_core::head::steps::round_to_steps;
 
 use super::kernel::ALIGN;
 
@@ -15,16 +16,20 @@ pub struct Block {
     lengths: [usize; PARTS],
     buffer: Vec<f32>,
     first: usize,
-    /// One row's `mu`, `logvar`, `x_logvar` and residual, one after the other.
+    /// One row's `x`, `mu`, `logvar`, `x_logvar` and residual, one after the other.
     row: Vec<f32>,
+    /// One row's `x` in steps, where a head needs them.
+    steps: Vec<i16>,
 }
 
-const PARTS: usize = 7;
+const PARTS: usize = 8;
 
 /// The parts of a block, each aligned to [`ALIGN`]; those that no head needs are empty.
 pub struct Parts<'b> {
     /// The scaled rows `x`, `[IN][ROWS]`; afterwards the residual `x - x_hat`.
     pub residual: &'b mut [f32],
+    /// The scaled rows, kept, `[IN][ROWS]`.
+    pub x: &'b mut [f32],
     /// `[LATENT][ROWS]`
     pub mu: &'b mut [f32],
     /// `[LATENT][ROWS]`
@@ -46,6 +51,7 @@ impl Block {
         let (inputs, latent, width) = (model.inputs(), model.latent(), model.width());
         let lengths = [
             inputs * rows,
+            when(needs.x, inputs),
             when(needs.mu, latent),
             when(needs.logvar && model.encoder_logvar().is_some(), latent),
             when(needs.x_logvar && model.decoder_logvar().is_some(), inputs),
@@ -56,17 +62,24 @@ impl Block {
         let padded: usize = lengths.iter().map(|length| length.next_multiple_of(UNIT)).sum();
         let buffer = vec![0.0; padded + UNIT];
         let first = buffer.as_ptr().align_offset(ALIGN);
-        Self { rows, lengths, buffer, first, row: vec![0.0; 2 * (inputs + latent)] }
+        Self {
+            rows,
+            lengths,
+            buffer,
+            first,
+            row: vec![0.0; 3 * inputs + 2 * latent],
+            steps: vec![0; if needs.steps { inputs } else { 0 }],
+        }
     }
 
     pub fn parts(&mut self) -> Parts<'_> {
         let mut rest = &mut self.buffer[self.first..];
-        let [residual, mu, logvar, x_logvar, front, back, squares] = self.lengths.map(|length| {
+        let [residual, x, mu, logvar, x_logvar, front, back, squares] = self.lengths.map(|length| {
             let (part, after) = std::mem::take(&mut rest).split_at_mut(length.next_multiple_of(UNIT));
             rest = after;
             &mut part[..length]
         });
-        Parts { residual, mu, logvar, x_logvar, front, back, squares }
+        Parts { residual, x, mu, logvar, x_logvar, front, back, squares }
     }
 
     pub fn residual_mut(&mut self) -> &mut [f32] {
@@ -91,17 +104,20 @@ impl Block {
         let rows = self.rows;
         let mut gathered = std::mem::take(&mut self.row);
         gathered.clear();
-        let Parts { residual, mu, logvar, x_logvar, .. } = self.parts();
-        let ends = [mu, logvar, x_logvar, residual].map(|part| {
+        let Parts { residual, x, mu, logvar, x_logvar, .. } = self.parts();
+        let ends = [x, mu, logvar, x_logvar, residual].map(|part| {
             gathered.extend(part.chunks_exact(rows).map(|feature| feature[row]));
             gathered.len()
         });
         self.row = gathered;
-        let [mu, logvar, x_logvar, residual] = ends;
+        let [x, mu, logvar, x_logvar, residual] = ends;
+        round_to_steps(&self.row[..x], &mut self.steps);
         let own = &self.row[logvar..x_logvar];
         Representation {
             residual: &self.row[x_logvar..residual],
-            mu: &self.row[..mu],
+            x: &self.row[..x],
+            steps: &self.steps,
+            mu: &self.row[x..mu],
             logvar: &self.row[mu..logvar],
             x_logvar: if own.is_empty() { model.feature_logvar() } else { own },
             sampled: &[],

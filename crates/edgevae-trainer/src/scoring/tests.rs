@@ -27,11 +27,12 @@ struct Recipe {
     heads: Vec<HeadKind>,
     seed: u64,
     spread: f32,
+    clip: f32,
 }
 
 impl Recipe {
     fn new(missing: Missing, seed: u64, spread: f32) -> Self {
-        Self { missing, variance: DecoderVariance::Unit, heads: vec![HeadKind::Mse], seed, spread }
+        Self { missing, variance: DecoderVariance::Unit, heads: vec![HeadKind::Mse], seed, spread, clip: f32::INFINITY }
     }
 }
 
@@ -42,7 +43,7 @@ fn model(widths: &[usize], missing: Missing, seed: u64, spread: f32) -> ModelFil
 
 /// A model of any shape, its numbers drawn from a small generator.
 fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
-    let &Recipe { missing, variance, ref heads, seed, spread } = recipe;
+    let &Recipe { missing, variance, ref heads, seed, spread, clip } = recipe;
     let inputs = *widths.last().unwrap();
     let encoder_layers = (widths.len() / 2).max(1);
     let latent = widths[encoder_layers - 1];
@@ -74,6 +75,7 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
         DecoderVariance::PerFeature => tensors.extend((0..inputs).map(|_| draw())),
         DecoderVariance::PerRow => tensors.extend((0..inputs * (before[widths.len() - 1] + 1)).map(|_| draw())),
     }
+    let mut packed = Vec::new();
     for kind in heads {
         match kind {
             HeadKind::Mahalanobis => {
@@ -87,10 +89,45 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
             HeadKind::ReconstructionProbability { draws } => {
                 tensors.extend((0..usize::from(*draws) * latent).map(|_| draw()));
             }
+            HeadKind::JointMahalanobis { full } => {
+                let joint = inputs + latent;
+                let rows = (0..joint).flat_map(|row| (0..=row).map(move |column| row == column));
+                tensors.extend((0..joint).map(|_| draw()));
+                tensors.extend(
+                    rows.filter(|diagonal| *full || *diagonal).map(
+                        |diagonal| {
+                            if diagonal { 0.5 + draw().abs() } else { draw() }
+                        },
+                    ),
+                );
+            }
+            HeadKind::Histogram { bins } => {
+                let terms = usize::from(*bins) + 1;
+                tensors.extend((0..inputs).flat_map(|_| {
+                    [draw() - 1.0, 1.0 + draw().abs()]
+                        .into_iter()
+                        .chain((0..terms).map(|_| draw().abs()))
+                        .collect::<Vec<_>>()
+                }));
+            }
+            HeadKind::Neighbours { rows, .. } => {
+                let words = (usize::from(*rows) * inputs).div_ceil(4);
+                packed.extend((0..words).map(|_| draw().to_bits().wrapping_mul(2_654_435_761)));
+            }
+            HeadKind::Isolation { trees, depth } => {
+                let splits = (1 << depth) - 1;
+                for _ in 0..*trees {
+                    let split =
+                        |draw: f32| (draw.to_bits() % inputs as u32) | (u32::from((draw * 9000.0) as i16 as u16) << 16);
+                    packed.extend((0..splits).map(|_| split(draw())));
+                    packed.extend((0..(splits + 1_usize).div_ceil(4)).map(|_| draw().to_bits()));
+                }
+            }
             _ => {}
         }
         tensors.extend(TAIL.iter().filter(|_| heads.len() > 1));
     }
+    tensors.extend(packed.into_iter().map(f32::from_bits));
     let knots = if heads.len() > 1 { TAIL.len() as u8 - 2 } else { 0 };
     let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
     let header = Header {
@@ -101,6 +138,7 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
         encoder_layers: encoder_layers as u8,
         layers,
         missing,
+        clip,
         encoder_logvar,
         decoder_variance: variance,
         heads: heads.iter().map(|&kind| HeadSpec { kind, knots }).collect(),
@@ -172,14 +210,26 @@ proptest! {
         inputs in 1_usize..9,
         inner in prop::collection::vec(1_usize..12, 1..5),
         heads in prop::sample::subsequence(
-            vec![HeadKind::Mse, HeadKind::Nll, HeadKind::Elbo, HeadKind::Mahalanobis, DRAWS],
-            1..=5,
+            vec![
+                HeadKind::Mse,
+                HeadKind::Nll,
+                HeadKind::Elbo,
+                HeadKind::Mahalanobis,
+                DRAWS,
+                HeadKind::JointMahalanobis { full: true },
+                HeadKind::JointMahalanobis { full: false },
+                HeadKind::Neighbours { rows: 7, nearest: 3 },
+                HeadKind::Histogram { bins: 5 },
+                HeadKind::Isolation { trees: 4, depth: 3 },
+            ],
+            1..=6,
         ),
+        clip in prop::sample::select(&[f32::INFINITY, 2.0]),
         variance in prop::sample::select(&[DecoderVariance::Unit, DecoderVariance::PerFeature, DecoderVariance::PerRow]),
         seed: u64,
         cells in prop::collection::vec(reading(), 0..300),
     ) {
-        let recipe = Recipe { heads, variance, ..Recipe::new(Missing::Mean, seed, 0.5) };
+        let recipe = Recipe { heads, variance, clip, ..Recipe::new(Missing::Mean, seed, 0.5) };
         let file = build(&[&inner[..], &[inputs]].concat(), &recipe);
         agrees(&file, &cells[..cells.len() / inputs * inputs]);
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use edgevae_core::format;
 use serde::Serialize;
 
+use crate::baselines::Outcome;
 use crate::data::Dataset;
 use crate::data::options::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
@@ -141,6 +142,8 @@ pub struct Run<'a> {
     pub trained: &'a Trained,
     /// Every score that the network allows.
     pub compared: &'a [(Score, Trained)],
+    /// Detectors without a network on the same rows.
+    pub baselines: &'a [Outcome],
     /// Folder of the results.
     pub dir: &'a Path,
 }
@@ -178,6 +181,7 @@ struct Metrics<'a> {
     core_against_dfdx: f64,
     score: &'static str,
     scores: BTreeMap<&'static str, ComparedRecord>,
+    baselines: &'a [Outcome],
     fit_seconds: f64,
     seed: u64,
     tool: &'static str,
@@ -263,6 +267,7 @@ impl Run<'_> {
             core_against_dfdx: trained.parity.0,
             score: options.score.name(),
             scores: self.compared_records(),
+            baselines: self.baselines,
             fit_seconds: trained.fit_seconds,
             seed: options.seed,
             tool: crate::export::TOOL,
@@ -281,7 +286,7 @@ impl Run<'_> {
     /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
     pub fn scores_csv(&self) -> Vec<u8> {
         let trained = self.trained;
-        let mut out = results::scores_header(false).as_bytes().to_vec();
+        let mut out = results::scores_header(false, 0).into_bytes();
         for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
             let is_anomaly = score > trained.calibration.threshold;
             let verdict = RowVerdict { score, is_anomaly, out_of_range: None };

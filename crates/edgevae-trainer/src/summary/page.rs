@@ -5,7 +5,7 @@ use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
 use crate::latent_map;
 use crate::metrics;
-use crate::options::{Likelihood, Schedule, Score, TrainOn};
+use crate::options::{Likelihood, Preset, Schedule, Score, TrainOn};
 use crate::report::{self, Report, ReportError};
 use crate::train::{PARITY_LIMIT, Trained};
 use edgevae_core::SliceDetector;
@@ -127,6 +127,7 @@ impl Run<'_> {
             },
             latent_map: self.latent_map(),
             compared: self.compared(),
+            baselines: self.baselines.to_vec(),
             parity: self.parity_statement(),
             reproduce: source.reproduce(self.dir),
             files: FILES.iter().map(|&(name, what)| (name.into(), what.into())).collect(),
@@ -157,7 +158,20 @@ impl Run<'_> {
             (Some(patience), None) => format!("patience {patience}, not used; epoch {} kept", trained.fit.best_epoch),
             (None, _) => "off".into(),
         };
+        let chosen = match options.preset {
+            Preset::Auto => format!("by the shape of the data, within {} bytes of flash", options.flash_budget),
+            Preset::Reference => "by hand, or the reference system".into(),
+        };
+        let clip = options.clip.map_or("no limit".into(), |clip| format!("held within {clip} standard deviations"));
+        let fitted = match (options.train_on, options.trim) {
+            (TrainOn::Normal, _) => "labelled normal".into(),
+            (TrainOn::All, 0.0) => "all of the training split".into(),
+            (TrainOn::All, trim) => {
+                format!("the training split without the {} % of the highest scores of a first fit", 100.0 * trim)
+            }
+        };
         let rows = [
+            ("chosen", chosen),
             (
                 "network",
                 format!(
@@ -176,11 +190,8 @@ impl Run<'_> {
             ("batch size", options.batch_size.to_string()),
             ("optimizer", format!("Adam, learning rate {}", options.lr)),
             ("early stopping", stopped),
-            (
-                "fitted rows",
-                if options.train_on == TrainOn::Normal { "labelled normal" } else { "all of the training split" }
-                    .into(),
-            ),
+            ("fitted rows", fitted),
+            ("readings", clip),
             ("seed", options.seed.to_string()),
             ("fit", format!("{:.2} s", trained.fit_seconds)),
         ];
@@ -213,7 +224,25 @@ impl Run<'_> {
                 "The score is a distance in the latents and has no features; the squared reconstruction errors tell what \
                  the network did not expect in the row.",
             ),
-            Score::Combined => ("surprise", "nats", "The score of a row is the sum over its features."),
+            Score::JointMahalanobis => (
+                "share of the squared distance",
+                "standard deviations²",
+                "The squared score of a row is the sum over its features and latents.",
+            ),
+            Score::Neighbours => (
+                "squared difference from the nearest stored row",
+                "scaled units²",
+                "The score of a row is a distance; its square is the sum over the features where one neighbour counts.",
+            ),
+            Score::Histogram => ("rarity", "nats", "The score of a row is the sum over its features."),
+            Score::Isolation => (
+                "splits saved by the feature",
+                "splits",
+                "By how much the score falls when the feature is replaced by its mean.",
+            ),
+            Score::Combined | Score::Novelty | Score::Outlier => {
+                ("surprise", "nats", "The score of a row is the sum over its features.")
+            }
         };
         report::Contribution { name: name.into(), unit: unit.into(), relation: relation.into() }
     }

@@ -149,7 +149,7 @@ impl Grid {
             let parsed =
                 <One as clap::Parser>::try_parse_from(words).map_err(|error| GridError::Value(first_line(&error)))?;
             let config = parsed.config.or(base.clone());
-            config.options().validate().map_err(|error| GridError::Value(error.to_string()))?;
+            config.validate().map_err(|error| GridError::Value(error.to_string()))?;
             let varies = |name: &str| self.axes.iter().any(|(axis, values)| axis == name && values.len() > 1);
             let varied: Vec<(String, String)> = combination
                 .iter()

@@ -15,9 +15,11 @@ pub use grid::{Grid, GridError, Point, parse_seeds};
 pub use record::{Key, Numbers, Record, Store};
 pub use table::{Row, Statistic, cells, csv, headings, markdown, rows};
 
+use crate::auto;
 use crate::config::Config;
 use crate::data::{Dataset, paths};
 use crate::export::TOOL;
+use crate::options::Preset;
 use crate::output::OutputError;
 use crate::summary::Source;
 use crate::train::{Fitted, TrainError};
@@ -76,7 +78,11 @@ type Group<'a> = Vec<(usize, &'a Point)>;
 
 /// The options of a run that decide its fit, as text.
 fn fit_key(config: &Config) -> String {
-    let config = Config { score: None, draws: None, quantile: None, ..config.clone() };
+    // Rows that are left out for their scores make the fit depend on the score.
+    let options = config.options();
+    let trims = options.preset == Preset::Auto || options.trim > 0.0;
+    let score = config.score.filter(|_| trims);
+    let config = Config { score, draws: None, quantile: None, ..config.clone() };
     toml::to_string(&config).expect("options always serialize")
 }
 
@@ -160,12 +166,13 @@ fn run_group(
         Err(reason) => return all_fail(reason, finish),
     };
     let go_on = &mut |_: &crate::fit::EpochRecord| ControlFlow::Continue(());
-    let fitted = match Fitted::new(&dataset, source.missing(), &first.config.options(), go_on) {
+    let planned = |point: &Point| auto::plan(&point.config.options(), &dataset, source.missing()).0;
+    let fitted = match Fitted::new(&dataset, source.missing(), &planned(first), go_on) {
         Ok(fitted) => fitted,
         Err(error) => return all_fail(error.to_string(), finish),
     };
     for &(at, point) in group {
-        let outcome = fitted.finish(&point.config.options());
+        let outcome = fitted.finish(&planned(point));
         finish(at, outcome.map(|trained| Numbers::of(&trained)).map_err(|error: TrainError| error.to_string()))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The whole path in memory: split, scale, fit, calibrate, export, reload, compare, evaluate.
 
+mod network;
 mod parity;
 mod rows;
 mod sample;
@@ -12,22 +13,23 @@ use edgevae_core::LoadError;
 use edgevae_core::format::{CalibrationSet, Missing};
 use ndarray::{Array2, Axis};
 
+use crate::baselines::{self, Outcome};
 use crate::data::Dataset;
 use crate::data::error::DataError;
 use crate::export::Export;
-use crate::fit::windows::InMemory;
-use crate::fit::{self, Checkpoints, EpochRecord, Fit, FitError, FitOptions};
+use crate::fit::{Checkpoints, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
-use crate::options::{Options, Score};
+use crate::options::{Options, Preset, Score};
 use crate::quantize::{Quantization, QuantizeError, Quantized};
 use crate::results::Quality;
-use crate::scaler::{Scaler, ScalerError};
+use crate::scaler::Scaler;
 use crate::scoring::{self, RowError};
 use crate::threshold::{self, Calibration, ThresholdError};
 use crate::vae::Shape;
 
+use network::Network;
 pub use parity::PARITY_LIMIT;
 use rows::Rows;
 
@@ -144,19 +146,31 @@ pub fn train(
     Fitted::new(dataset, missing, options, on_epoch)?.finish(options)
 }
 
-/// Every score that a network allows on its test rows, in the order of [`Score::ALL`]; none without test rows.
+/// Every score that a network allows on its test rows, in the order of [`Score::ALL`]; none without test rows. Under the
+/// preset `reference` those of [`Score::REFERENCE`].
 ///
 /// A score that has no value on some row is left out and named among the warnings of the other result.
 pub fn compare_scores(fitted: &Fitted<'_>, options: &Options) -> (Vec<(Score, Trained)>, Vec<String>) {
     let (mut compared, mut warnings) = (Vec::new(), Vec::new());
-    for score in Score::ALL {
+    if fitted.rows.test.is_empty() {
+        return (compared, warnings);
+    }
+    let scores = if options.preset == Preset::Auto { &Score::ALL[..] } else { &Score::REFERENCE };
+    for &score in scores {
         match fitted.finish(&Options { score, ..options.clone() }) {
-            Ok(trained) if trained.test_rows.is_empty() => {}
             Ok(trained) => compared.push((score, trained)),
             Err(error) => warnings.push(format!("the score {} is not in the comparison: {error}", score.name())),
         }
     }
     (compared, warnings)
+}
+
+/// Detectors without a network on the same rows, and a warning where one of them finds more; none without labelled test
+/// rows of both kinds.
+pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, seed: u64) -> (Vec<Outcome>, Option<String>) {
+    let Some(labels) = &trained.test_labels else { return (Vec::new(), None) };
+    let test = fitted.network.scaler.transform(fitted.raw(&trained.test_rows).view());
+    baselines::compare(fitted.network.x(), test.view(), &trained.test_scores, labels, seed)
 }
 
 /// What the fit is told.
@@ -199,19 +213,17 @@ pub struct Fitted<'d> {
     missing: Missing,
     rows: Rows,
     n_fitted: usize,
-    scaler: Scaler,
-    fit: Fit,
-    /// Latent means of the fitted rows, `[ROWS, LATENT]`.
-    mu: Array2<f32>,
+    network: Network,
     fit_seconds: f64,
     warnings: Vec<String>,
 }
 
 impl<'d> Fitted<'d> {
-    /// Splits, scales and fits.
+    /// Splits, scales and fits; with [`Options::trim`], leaves the worst rows out and does so again.
     ///
     /// # Errors
-    /// [`TrainError`]; options are expected to be valid ([`Options::validate`]).
+    /// [`TrainError`]; options are expected to be valid ([`Options::validate`]) and planned
+    /// ([`auto::plan`](crate::auto::plan)).
     pub fn new(
         dataset: &'d Dataset,
         missing: Missing,
@@ -238,22 +250,53 @@ impl<'d> Fitted<'d> {
         }
         let mut warnings = Vec::new();
         let rows = Rows::choose(dataset, options, &mut warnings)?;
-        let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
-        let fit_raw = raw(&rows.fit);
-        let scaler = Scaler::fit(fit_raw.view())
-            .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
-        rows::warn_about_columns(dataset, &scaler, &mut warnings);
+        Self::of_rows(checkpoints, dataset, missing, rows, warnings, options, on_epoch)
+    }
 
-        let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
+    /// Scales and fits the rows of a data set that is divided already.
+    fn of_rows(
+        checkpoints: Checkpoints<'_>,
+        dataset: &'d Dataset,
+        missing: Missing,
+        rows: Rows,
+        mut warnings: Vec<String>,
+        options: &Options,
+        on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    ) -> Result<Self, TrainError> {
         let start = Instant::now();
-        let scaled = scaler.transform(fit_raw.view());
-        let validation = validation.as_ref().map(|rows| rows.view());
-        let mut windows = InMemory(scaled.view());
-        let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
-        let fit_seconds = start.elapsed().as_secs_f64();
-        let (mu, _) = fit.vae.encode(scaled.view());
-        let n_fitted = rows.fit.len();
-        Ok(Self { dataset, missing, rows, n_fitted, scaler, fit, mu, fit_seconds, warnings })
+        let fitted = if options.trim > 0.0 {
+            // Short and the same each time: a run that goes on from a checkpoint repeats it.
+            let no_checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
+            let network = Network::fit(no_checkpoints, dataset, &rows, options, on_epoch)?;
+            let mut first = Self { dataset, missing, rows, n_fitted: 0, network, fit_seconds: 0.0, warnings: vec![] };
+            first.trim(options)?;
+            let network = Network::fit(checkpoints, dataset, &first.rows, options, on_epoch)?;
+            Self { network, ..first }
+        } else {
+            let network = Network::fit(checkpoints, dataset, &rows, options, on_epoch)?;
+            Self { dataset, missing, rows, n_fitted: 0, network, fit_seconds: 0.0, warnings: vec![] }
+        };
+        rows::warn_about_columns(dataset, &fitted.network.scaler, &mut warnings);
+        let (n_fitted, fit_seconds) = (fitted.rows.fit.len(), start.elapsed().as_secs_f64());
+        Ok(Self { n_fitted, fit_seconds, warnings, ..fitted })
+    }
+
+    /// Leaves out the share [`Options::trim`] of the rows to fit and of those that bring heads to one footing: those of
+    /// the highest scores. The threshold is calibrated on all its rows.
+    fn trim(&mut self, options: &Options) -> Result<(), TrainError> {
+        let heads = self.heads(options)?;
+        let model = self.uncalibrated(&heads, options)?;
+        let keep = |rows: &[usize]| -> Result<Vec<usize>, TrainError> {
+            let scores = scoring::score_rows(&model, self.raw(rows).view(), rows)?;
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+            order.truncate(((1.0 - options.trim) * rows.len() as f64).ceil().max(2.0) as usize);
+            order.sort_unstable();
+            Ok(order.into_iter().map(|at| rows[at]).collect())
+        };
+        let (fit, footing) = (keep(&self.rows.fit)?, keep(&self.rows.footing)?);
+        (self.rows.fit, self.rows.footing) = (fit, footing);
+        Ok(())
     }
 
     /// Fits the heads of a score, calibrates, exports, reloads and evaluates.
@@ -261,7 +304,7 @@ impl<'d> Fitted<'d> {
     /// # Errors
     /// [`TrainError`].
     pub fn finish(&self, options: &Options) -> Result<Trained, TrainError> {
-        let Self { dataset, rows, scaler, fit, .. } = self;
+        let Self { dataset, rows, network: Network { scaler, fit, .. }, .. } = self;
         let mut warnings = self.warnings.clone();
         let heads = self.heads(options)?;
         // Scores do not depend on the threshold, so a first file without one gives the scores that calibrate the second.
@@ -342,11 +385,11 @@ impl<'d> Fitted<'d> {
     /// The footing comes from rows kept out of the fit for calibration, else from the fitted rows; never from the test
     /// rows, which only evaluate.
     fn heads(&self, options: &Options) -> Result<Vec<FittedHead>, TrainError> {
-        let kinds = options.score.heads(options.likelihood, options.draws);
-        let mut heads: Vec<FittedHead> =
-            kinds.iter().map(|&kind| FittedHead::new(kind, self.mu.view(), options.seed)).collect();
+        let kinds = options.score.heads(options.likelihood, options.sizes);
+        let head = |&kind| FittedHead::new(kind, self.network.fitting(), options.sizes.storage, options.seed);
+        let mut heads: Vec<FittedHead> = kinds.iter().map(head).collect();
         if heads.len() > 1 {
-            let footing = if self.rows.holdout.is_empty() { &self.rows.fit } else { &self.rows.holdout };
+            let footing = if self.rows.footing.is_empty() { &self.rows.fit } else { &self.rows.footing };
             for head in &mut heads {
                 let alone = self.uncalibrated(std::slice::from_ref(head), options)?;
                 head.tail = heads::fit_tail(&scoring::score_rows(&alone, self.raw(footing).view(), footing)?);
@@ -364,7 +407,7 @@ impl<'d> Fitted<'d> {
     }
 
     fn export(&self, options: &Options) -> Export<'_> {
-        let Self { dataset, missing, scaler, fit, .. } = self;
+        let Self { dataset, missing, network: Network { scaler, fit, .. }, .. } = self;
         Export { names: &dataset.names, scaler, missing: *missing, network: &fit.vae, seed: options.seed }
     }
 

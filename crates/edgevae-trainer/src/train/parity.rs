@@ -4,7 +4,8 @@
 
 use edgevae_core::format::HeadKind;
 use edgevae_core::head::tail::Tail;
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use edgevae_core::head::{AnyHead, Head as _, Representation};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::TrainError;
 use crate::heads::FittedHead;
@@ -105,6 +106,20 @@ impl<'a> Reference<'a> {
                 nll.iter().enumerate().map(|(row, nll)| nll + kl(self.mu.row(row), self.logvar.row(row))).collect()
             }
             HeadKind::Mahalanobis => self.by_row(|row| mahalanobis(&head.parameters, self.mu.row(row))),
+            HeadKind::JointMahalanobis { full } => self.by_row(|row| {
+                let residual = self.x.row(row).into_iter().zip(self.x_hat.row(row)).map(|(x, x_hat)| x - x_hat);
+                let joint: Array1<f32> = residual.chain(self.mu.row(row).iter().copied()).collect();
+                if full { mahalanobis(&head.parameters, joint.view()) } else { diagonal(&head.parameters, &joint) }
+            }),
+            HeadKind::Neighbours { rows, nearest } => {
+                let bytes: Vec<i8> =
+                    head.packed.iter().flat_map(|word| word.to_le_bytes()).map(|byte| byte as i8).collect();
+                let stored = &bytes[..usize::from(rows) * self.x.ncols()];
+                // Where nothing is clipped, the head holds a row within what a stored byte can be.
+                let held = self.x.mapv(|x| edgevae_core::clip(x, 8.0));
+                self.by_row(|row| neighbours(stored, usize::from(nearest), held.row(row)))
+            }
+            HeadKind::Histogram { .. } | HeadKind::Isolation { .. } => self.by_core(head),
             HeadKind::ReconstructionProbability { draws } => {
                 let latent = self.mu.ncols();
                 let mut sums = vec![0.0; self.x.nrows()];
@@ -118,6 +133,18 @@ impl<'a> Reference<'a> {
                 sums.iter().map(|sum| sum / f64::from(draws)).collect()
             }
         }
+    }
+
+    /// Heads that read the scaled row and nothing of the network, in whole numbers or by look-up: there is nothing to
+    /// compare.
+    fn by_core(&self, head: &FittedHead) -> Vec<f64> {
+        let packed: Vec<f32> = head.packed.iter().map(|&word| f32::from_bits(word)).collect();
+        self.by_row(|row| {
+            let x = self.x.row(row).to_vec();
+            let representation = Representation { x: &x, ..Representation::default() };
+            let head = AnyHead::new(head.kind, x.len(), 0, &head.parameters, &packed);
+            head.map_or(f64::NAN, |head| f64::from(head.score(&representation)))
+        })
     }
 
     fn by_row(&self, score: impl Fn(usize) -> f64) -> Vec<f64> {
@@ -148,4 +175,21 @@ fn mahalanobis(parameters: &[f32], mu: ArrayView1<'_, f32>) -> f64 {
         triangle = below;
     }
     squares.sqrt()
+}
+
+/// As [`mahalanobis`], with the diagonal of the whitening matrix alone.
+fn diagonal(parameters: &[f32], joint: &Array1<f32>) -> f64 {
+    let (mean, whitening) = parameters.split_at(joint.len());
+    let terms = joint.iter().zip(mean).zip(whitening);
+    terms.map(|((v, mean), w)| (f64::from(*w) * (f64::from(*v) - f64::from(*mean))).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Mean distance to the nearest stored rows, the row rounded to 1/64 as the core does.
+fn neighbours(stored: &[i8], nearest: usize, x: ArrayView1<'_, f32>) -> f64 {
+    let rounded: Vec<f64> = x.iter().map(|&x| (f64::from(x) * 64.0).round() / 64.0).collect();
+    let distance =
+        |row: &[i8]| row.iter().zip(&rounded).map(|(&q, x)| (x - f64::from(q) / 16.0).powi(2)).sum::<f64>().sqrt();
+    let mut distances: Vec<f64> = stored.chunks_exact(rounded.len()).map(distance).collect();
+    distances.sort_unstable_by(f64::total_cmp);
+    distances[..nearest].iter().sum::<f64>() / nearest as f64
 }

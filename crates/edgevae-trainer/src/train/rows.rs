@@ -4,18 +4,22 @@ use edgevae_core::format::CalibrationSet;
 
 use super::TrainError;
 use crate::data::{Dataset, split};
-use crate::options::{CalibrateOn, Options, TrainOn};
+use crate::options::{CalibrateOn, Options, Preset, TrainOn};
 use crate::scaler::Scaler;
 
 pub(super) const CALIBRATED_ON_TRAINING_ROWS: &str = "no row could be kept out for calibration: the threshold comes from the training rows, whose scores are lower than \
      those of new rows; expect more false alarms than stated";
 
 /// Row indices of a data set by their use; no row is in two of them.
+#[derive(Default)]
 pub(super) struct Rows {
     pub fit: Vec<usize>,
     pub validation: Vec<usize>,
     /// Calibration rows out of the training rows; empty when the test split calibrates.
     pub holdout: Vec<usize>,
+    /// Rows that bring several heads to one footing: the holdout, else a share of their own under the preset `auto`, else
+    /// none, and the fitted rows serve.
+    pub footing: Vec<usize>,
     pub test: Vec<usize>,
 }
 
@@ -55,11 +59,14 @@ impl Rows {
                 holdout.retain(is_normal);
             }
         }
-        let mut validation = Vec::new();
+        let mut chosen = Self { fit, validation: vec![], footing: holdout.clone(), holdout, test };
+        why += &chosen.take_footing(options);
         if options.patience.is_some() {
-            (fit, validation) = split::holdout(&fit, options.validation_fraction, options.seed.wrapping_add(1));
-            why += &format!(", {} for early stopping", validation.len());
+            let seed = options.seed.wrapping_add(1);
+            (chosen.fit, chosen.validation) = split::holdout(&chosen.fit, options.validation_fraction, seed);
+            why += &format!(", {} for early stopping", chosen.validation.len());
         }
+        let fit = &chosen.fit;
         if fit.len() < 2 {
             return Err(TrainError::TooFewRows { rows, left: fit.len(), why });
         }
@@ -70,7 +77,17 @@ impl Rows {
                 options.batch_size
             ));
         }
-        Ok(Self { fit, validation, holdout, test })
+        Ok(chosen)
+    }
+
+    /// Where there is no holdout, takes rows out of the fit that bring the heads of the preset `auto` to one footing, and
+    /// says how many: a stored row is no distance from itself, so fitted rows would be no footing.
+    pub fn take_footing(&mut self, options: &Options) -> String {
+        if !self.footing.is_empty() || options.preset != Preset::Auto {
+            return String::new();
+        }
+        (self.fit, self.footing) = split::holdout(&self.fit, options.calibration_fraction, options.seed);
+        format!(", {} to compare heads", self.footing.len())
     }
 
     /// Where the threshold comes from.

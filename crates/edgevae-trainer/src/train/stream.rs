@@ -13,6 +13,7 @@ use std::time::Instant;
 use edgevae_core::format::Missing;
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::network::Network;
 use super::rows::{self, Rows};
 use super::sample::Sample;
 use super::{Fitted, TrainError, fit_options};
@@ -25,7 +26,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, table};
 use crate::fit::random::{Purpose, stream};
 use crate::fit::{self, Checkpoints, EpochRecord, FitError, Windows};
-use crate::options::{CalibrateOn, Options, TrainOn};
+use crate::options::{CalibrateOn, Options, Preset, TrainOn};
 use crate::scaler::{Moments, Scaler, ScalerError};
 
 /// Bytes of a window's rows. Two exist at a time: one is trained on while the other is filled.
@@ -207,7 +208,6 @@ impl Streamed {
             .finish()
             .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
         let mut warnings = Vec::new();
-        rows::warn_about_columns(&dataset, &scaler, &mut warnings);
         if let (None, Some(name)) = (&dataset.labels, table::suspected_label(&dataset.names, &dataset.features)) {
             warnings.push(format!(
                 "column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
@@ -217,7 +217,8 @@ impl Streamed {
         Ok(Self { dataset, row_numbers, rows, dropped, fitted, scaler, split, roles, index, sources, warnings })
     }
 
-    /// Fits the network, reading the files once for each epoch.
+    /// Fits the network, reading the files once for each epoch; under the preset `auto`, whose fits see no more rows than
+    /// the sample has, the sample is fitted instead.
     ///
     /// # Errors
     /// [`TrainError`].
@@ -230,7 +231,13 @@ impl Streamed {
         on_rows: &mut (dyn FnMut(RowProgress) + Send),
         on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
     ) -> Result<Fitted<'d>, TrainError> {
-        let Self { scaler, split, roles, index, sources, warnings, fitted, .. } = self;
+        let Self { mut scaler, mut split, roles, index, sources, mut warnings, fitted, .. } = self;
+        if options.preset == Preset::Auto {
+            split.take_footing(options);
+            return Fitted::of_rows(checkpoints, dataset, missing, split, warnings, options, on_epoch);
+        }
+        scaler.clip = options.clip;
+        rows::warn_about_columns(dataset, &scaler, &mut warnings);
         let scaled = |indices: &[usize]| scaler.transform(dataset.features.select(Axis(0), indices).view());
         let (sample, validation) = (scaled(&split.fit), options.patience.map(|_| scaled(&split.validation)));
         let start = Instant::now();
@@ -248,16 +255,16 @@ impl Streamed {
         let validation = validation.as_ref().map(|rows| rows.view());
         let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
         let fit_seconds = start.elapsed().as_secs_f64();
-        let (mu, _) = fit.vae.encode(sample.view());
+        let network = Network::new(scaler, fit, sample);
         let n_fitted = fitted as usize;
-        Ok(Fitted { dataset, missing, rows: split, n_fitted, scaler, fit, mu, fit_seconds, warnings })
+        Ok(Fitted { dataset, missing, rows: split, n_fitted, network, fit_seconds, warnings })
     }
 }
 
 /// The samples as one table, and their places in it.
 fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) -> (Dataset, Vec<u64>, Rows) {
     let (mut cells, mut labels, mut numbers) = (vec![], vec![], vec![]);
-    let mut split = Rows { fit: vec![], validation: vec![], holdout: vec![], test: vec![] };
+    let mut split = Rows::default();
     for (role, sample) in samples {
         let places = match role {
             Role::Fit => &mut split.fit,
@@ -272,6 +279,7 @@ fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) ->
             cells.extend(row);
         }
     }
+    split.footing = split.holdout.clone();
     let features = Array2::from_shape_vec((numbers.len(), names.len()), cells).expect("whole rows");
     (Dataset { names, features, labels: has_labels.then_some(labels) }, numbers, split)
 }

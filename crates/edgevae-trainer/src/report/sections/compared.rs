@@ -1,5 +1,6 @@
 //! Every score that the network allows, on the same rows.
 
+use crate::baselines::Outcome;
 use crate::report::charts::score_panels;
 use crate::report::format::count;
 use crate::report::html::{Escaped, figure, paragraph, section};
@@ -21,7 +22,31 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
              either end hold what lies beyond the axis.",
         );
     }
+    if !report.baselines.is_empty() {
+        body += "<h3>Without a network</h3>\n";
+        body += &paragraph(
+            "What detectors of a few lines find on the same test rows, fitted to the same scaled rows. They run on the desk \
+             only; a model that finds no more is not worth its flash.",
+        );
+        body += &without_network(&report.baselines);
+    }
     Ok(section("compared", "Scores compared", &body))
+}
+
+fn without_network(baselines: &[Outcome]) -> String {
+    let mut out = String::from(
+        "<div class=\"scroll\">\n<table>\n<caption>Quality on the test rows</caption>\n<thead><tr><th scope=\"col\">detector</th>\
+         <th scope=\"col\" class=\"number\">ROC-AUC</th><th scope=\"col\" class=\"number\">average precision</th></tr></thead>\n<tbody>\n",
+    );
+    for Outcome { name, roc_auc, average_precision } in baselines {
+        out += &format!("<tr><th scope=\"row\">{name}</th>");
+        for value in [roc_auc, average_precision] {
+            let value = value.map_or_else(|| "not available".into(), |value| format!("{value:.4}"));
+            out += &format!("<td class=\"number\">{value}</td>");
+        }
+        out += "</tr>\n";
+    }
+    out + "</tbody>\n</table>\n</div>\n"
 }
 
 fn table(scores: &[ComparedScore]) -> String {

@@ -160,6 +160,16 @@ fn metrics_without_labels_are_absent_and_not_zero() {
 }
 
 #[test]
+fn detectors_without_a_network_stand_beside_the_scores_where_there_are_labels() {
+    for (name, report) in all_reports() {
+        let html = render(&report).unwrap();
+        let row = "<th scope=\"row\">kNN</th><td class=\"number\">0.9125</td><td class=\"number\">not available</td>";
+        assert_eq!(html.contains(row), !report.baselines.is_empty(), "{name}");
+    }
+    assert!(all_reports().iter().any(|(_, report)| report.baselines.is_empty()));
+}
+
+#[test]
 fn a_metric_of_zero_is_shown_as_zero() {
     let mut report = fixtures::reference();
     report.metrics.f1 = Some(0.0);

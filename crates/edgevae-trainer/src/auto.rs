@@ -1,0 +1,241 @@
+//! `--preset auto`: network and heads from the shape of the data and a budget of flash, never from labels.
+//!
+//! Which of them win was measured over many data sets (docs/QUALITY.md); what is chosen here is only how much of each fits.
+
+use edgevae_core::format::{HeadKind, Missing};
+
+use crate::data::Dataset;
+use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Score, Storage, TrainOn};
+
+/// Scaled features are held within so many standard deviations.
+const CLIP: f32 = 8.0;
+/// Share of the training rows left out before the second fit when nothing is known about anomalies among them.
+const TRIM: f64 = 0.1;
+/// Steps of the optimisation: small sets want a number of steps, large ones a number of passes.
+const STEPS: std::ops::RangeInclusive<usize> = 600..=2000;
+/// Passes over the training rows within those steps.
+const PASSES: usize = 20;
+/// Stored rows among which the nearest are sought where anomalies may be among them, and how many of the nearest count: a
+/// small random sample rarely holds two of the same kind of anomaly, and 20 neighbours outvote those that it does.
+const SAMPLE: usize = 256;
+const NEAREST: usize = 20;
+/// Stored rows that cover clean training rows, at most.
+const COVERING: usize = 4096;
+/// Numbers of a tail: step, rate and 17 knots.
+const TAIL: usize = 19;
+
+/// Bytes of a file that are no tensors, names apart: header, pad and checksum.
+const FRAME: usize = 320;
+
+/// The options of a run on these data: those of the preset `auto` completed, others as they are, with what was chosen and
+/// why in one sentence.
+///
+/// Clean rows are covered by stored rows as densely as the budget allows, and the nearest one counts; rows with anomalies
+/// among them are sampled, the worst are left out before a second fit, and a histogram steadies the score. Both add the
+/// Mahalanobis distance of residual and latents, in full where the covariance fits in three eighths of the budget.
+pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options, Option<String>) {
+    if options.preset != Preset::Auto {
+        return (options.clone(), None);
+    }
+    let clean = options.contamination == Contamination::Share(0.0) || options.train_on == TrainOn::Normal;
+    let score = match options.score_by_hand {
+        true => options.score,
+        false if clean => Score::Novelty,
+        false => Score::Outlier,
+    };
+    let rows = dataset.features.nrows() as f64 * (1.0 - options.test_fraction);
+    let fitted = ((rows * (1.0 - options.calibration_fraction)) as usize).max(2);
+    let room = Room::of(dataset, missing, score, options);
+    let (stored, storage, nearest) = if clean {
+        (room.stored.min(COVERING), Storage::Covering, 1)
+    } else {
+        let stored = room.stored.min(SAMPLE).min(fitted);
+        (stored, Storage::Random, NEAREST.min(stored / 2))
+    };
+    let batches = fitted.div_ceil(options.batch_size);
+    let epochs = (PASSES * batches).clamp(*STEPS.start(), *STEPS.end()).div_ceil(batches);
+    let trim = match options.contamination {
+        _ if clean => 0.0,
+        Contamination::Auto => TRIM,
+        Contamination::Share(share) => share,
+    };
+    let planned = Options {
+        clip: options.clip.or(Some(CLIP)),
+        trim,
+        hidden: vec![room.hidden],
+        latent: room.latent,
+        epochs,
+        beta_schedule: Schedule::Linear,
+        beta_warmup: (epochs / 2).max(1),
+        score,
+        sizes: HeadSizes {
+            stored_rows: stored.max(1) as u16,
+            storage,
+            nearest: nearest.max(1) as u8,
+            bins: room.bins as u8,
+            full_covariance: room.full_covariance,
+            ..options.sizes
+        },
+        ..options.clone()
+    };
+    let sentence = said(&planned, &room, clean, dataset.names.len(), fitted);
+    (planned, Some(sentence))
+}
+
+/// What fits into the flash budget.
+struct Room {
+    hidden: usize,
+    latent: usize,
+    full_covariance: bool,
+    bins: usize,
+    /// Stored rows that the rest of the budget holds.
+    stored: usize,
+    /// Whether one stored row and the smallest of everything else fit.
+    fits: bool,
+}
+
+impl Room {
+    /// The network gets at most a third, the covariance three eighths, the histogram a sixth; stored rows get the rest.
+    fn of(dataset: &Dataset, missing: Missing, score: Score, options: &Options) -> Self {
+        let heads = score.heads(options.likelihood, options.sizes);
+        let has = |wanted: fn(&HeadKind) -> bool| usize::from(heads.iter().any(wanted));
+        let inputs = dataset.names.len();
+        let names: usize = dataset.names.iter().map(|name| name.len() + 2).sum();
+        let scaler = 4 * inputs * if missing == Missing::Mean { 3 } else { 2 };
+        let budget = options.flash_budget.0.saturating_sub(FRAME + names + scaler);
+
+        let latent = if inputs > 6 { 8 } else { inputs.max(2) };
+        let network = |hidden: usize| 4 * (2 * inputs * hidden + 2 * hidden * latent + 2 * hidden + latent + inputs);
+        let hidden = [32, 16, 8, 4, 2].into_iter().find(|&hidden| 3 * network(hidden) <= budget).unwrap_or(1);
+        let joint = inputs + latent;
+        let has_joint = has(|kind| matches!(kind, HeadKind::JointMahalanobis { .. }));
+        let covariance = |full: bool| has_joint * 4 * joint * if full { joint.div_ceil(2) + 2 } else { 2 };
+        let full_covariance = 8 * covariance(true) <= 3 * budget;
+        let has_histogram = has(|kind| matches!(kind, HeadKind::Histogram { .. }));
+        let histogram = |bins: usize| has_histogram * 4 * inputs * (bins + 3);
+        let bins = [32, 16, 8].into_iter().find(|&bins| 6 * histogram(bins) <= budget).unwrap_or(4);
+        let tails = 4 * TAIL * heads.len();
+        let taken = network(hidden) + covariance(full_covariance) + histogram(bins) + tails;
+        let stored = budget.saturating_sub(taken) / inputs.max(1);
+        Self { hidden, latent, full_covariance, bins, stored, fits: taken + inputs <= budget }
+    }
+}
+
+/// What was chosen and why.
+fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usize) -> String {
+    let HeadSizes { stored_rows, nearest, .. } = planned.sizes;
+    let heads = planned.score.heads(planned.likelihood, planned.sizes);
+    let parts = heads.iter().map(|kind| match kind {
+        HeadKind::Neighbours { .. } => format!("up to {stored_rows} stored rows, nearest {nearest}"),
+        HeadKind::JointMahalanobis { full: true } => "covariance of residual and latents in full".into(),
+        HeadKind::JointMahalanobis { full: false } => "variances of residual and latents".into(),
+        HeadKind::Histogram { bins } => format!("{bins} bins"),
+        kind => kind.name().into(),
+    });
+    let mut text = format!(
+        "auto: {inputs} features and {fitted} rows to fit, {}: network {inputs}-{}-{}, {} epochs; score {} ({}) within {}",
+        if clean { "known to be clean" } else { "anomalies possible among them" },
+        room.hidden,
+        room.latent,
+        planned.epochs,
+        planned.score.name(),
+        parts.collect::<Vec<_>>().join("; "),
+        planned.flash_budget,
+    );
+    if planned.trim > 0.0 {
+        text += &format!("; the worst {} % are left out before a second fit", 100.0 * planned.trim);
+    }
+    if !room.fits {
+        text += "; WARNING: even so it is larger than --flash-budget";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::{Checkpoint, Checkpoints, EpochRecord};
+    use crate::options::Bytes;
+    use crate::train;
+    use ndarray::Array2;
+    use rand::{Rng as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+    use std::ops::ControlFlow;
+
+    fn noise(rows: usize, inputs: usize) -> Dataset {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let features = Array2::from_shape_fn((rows, inputs), |_| random.gen_range(-1.0..1.0f32));
+        Dataset { names: (0..inputs).map(|feature| format!("sensor {feature}")).collect(), features, labels: None }
+    }
+
+    fn auto(contamination: Contamination, budget: usize) -> Options {
+        Options { preset: Preset::Auto, contamination, flash_budget: Bytes(budget), ..Options::default() }
+    }
+
+    fn planned_to_cover(options: &Options) -> bool {
+        options.score == Score::Novelty
+    }
+
+    #[test]
+    fn the_file_fits_the_budget_narrow_and_wide_whatever_the_score() {
+        for (inputs, budget) in [(1, 8192), (3, 4096), (20, 16_384), (60, 32_768), (100, 65_536)] {
+            let dataset = noise(3000, inputs);
+            for (score, contamination) in [
+                (None, Contamination::Share(0.0)),
+                (None, Contamination::Auto),
+                (Some(Score::Outlier), Contamination::Share(0.0)),
+                (Some(Score::Neighbours), Contamination::Share(0.0)),
+            ] {
+                let mut options = auto(contamination, budget);
+                (options.score, options.score_by_hand) = (score.unwrap_or(Score::Mse), score.is_some());
+                let (planned, said) = plan(&options, &dataset, Missing::Error);
+                let short = Options { epochs: 1, beta_warmup: 1, trim: 0.0, ..planned };
+                let trained = train::train(&dataset, Missing::Error, &short, &mut |_| ControlFlow::Continue(()));
+                let bytes = trained.unwrap().model.bytes().len();
+                assert!(bytes <= budget, "{inputs} features, {score:?}: {bytes} bytes; {said:?}");
+                let stores_all_it_can = planned_to_cover(&short) && inputs > 3;
+                assert!(!stores_all_it_can || 10 * bytes > 9 * budget, "{inputs} features: only {bytes} bytes used");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_fit_is_said() {
+        let (_, said) = plan(&auto(Contamination::Auto, 4096), &noise(50, 300), Missing::Error);
+        assert!(said.unwrap().contains("WARNING"));
+    }
+
+    #[test]
+    fn small_sets_get_a_number_of_steps_and_large_ones_a_number_of_passes() {
+        let epochs = |rows| plan(&auto(Contamination::Auto, 65_536), &noise(rows, 2), Missing::Error).0.epochs;
+        // 128 rows a batch; 0.8 * 0.8 of the rows are fitted: 1, 50 and 200 batches.
+        assert_eq!([200, 10_000, 40_000].map(epochs), [600, 20, 10]);
+    }
+
+    #[test]
+    fn a_run_that_leaves_rows_out_goes_on_from_a_checkpoint_to_the_same_bytes() {
+        let dataset = noise(300, 3);
+        let (planned, _) = plan(&auto(Contamination::Auto, 65_536), &dataset, Missing::Error);
+        let options = Options { epochs: 8, beta_warmup: 4, ..planned };
+        let run = |from: Option<Checkpoint>| {
+            let mut saved = Vec::new();
+            let mut save = |checkpoint: &Checkpoint| {
+                saved.push(checkpoint.clone());
+                Ok(())
+            };
+            let checkpoints = Checkpoints { from, every: 3, save: &mut save };
+            let go_on = &mut |_: &EpochRecord| ControlFlow::Continue(());
+            let trained = train::train_from(checkpoints, &dataset, Missing::Error, &options, go_on).unwrap();
+            (trained.model.bytes().to_vec(), saved)
+        };
+        let (whole, saved) = run(None);
+        assert_eq!(saved.iter().map(Checkpoint::epochs).collect::<Vec<_>>(), [3, 6], "of the second fit alone");
+        assert!(run(Some(saved[0].clone())).0 == whole);
+    }
+
+    #[test]
+    fn another_preset_is_left_as_it_is() {
+        let options = Options::default();
+        assert_eq!(plan(&options, &noise(10, 2), Missing::Error), (options, None));
+    }
+}

@@ -1,0 +1,66 @@
+//! A network fitted to rows of a data set, and what it makes of them.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::rows::Rows;
+use super::{TrainError, fit_options};
+use crate::data::Dataset;
+use crate::fit::windows::InMemory;
+use crate::fit::{self, Checkpoints, EpochRecord, Fit};
+use crate::heads::Fitting;
+use crate::options::Options;
+use crate::scaler::{Scaler, ScalerError};
+
+/// The network, its scaler, and the rows that it was fitted to.
+pub(super) struct Network {
+    pub scaler: Scaler,
+    pub fit: Fit,
+    /// The fitted rows, scaled and clipped, `[ROWS, IN]`.
+    x: Array2<f32>,
+    /// Their latent means, `[ROWS, LATENT]`.
+    mu: Array2<f32>,
+}
+
+impl Network {
+    /// Scales the rows to fit and fits the network.
+    ///
+    /// # Errors
+    /// [`TrainError::EmptyColumn`], [`TrainError::Fit`].
+    pub fn fit(
+        checkpoints: Checkpoints<'_>,
+        dataset: &Dataset,
+        rows: &Rows,
+        options: &Options,
+        on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+    ) -> Result<Self, TrainError> {
+        let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
+        let fit_raw = raw(&rows.fit);
+        let mut scaler = Scaler::fit(fit_raw.view())
+            .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
+        scaler.clip = options.clip;
+        let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));
+        let x = scaler.transform(fit_raw.view());
+        let validation = validation.as_ref().map(|rows| rows.view());
+        let mut windows = InMemory(x.view());
+        let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
+        Ok(Self::new(scaler, fit, x))
+    }
+
+    /// A network that was fitted to rows of which `x` are some or all.
+    pub fn new(scaler: Scaler, fit: Fit, x: Array2<f32>) -> Self {
+        let (mu, _) = fit.vae.encode(x.view());
+        Self { scaler, fit, x, mu }
+    }
+
+    /// The fitted rows, scaled and clipped, `[ROWS, IN]`; of a stream a sample.
+    pub fn x(&self) -> ArrayView2<'_, f32> {
+        self.x.view()
+    }
+
+    /// What heads are fitted to.
+    pub fn fitting(&self) -> Fitting<'_> {
+        Fitting { x: self.x.view(), mu: self.mu.view(), network: &self.fit.vae }
+    }
+}
