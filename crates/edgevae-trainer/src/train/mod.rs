@@ -193,7 +193,7 @@ fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
     }
 }
 
-/// [`train`], from a checkpoint and with checkpoints on the way; see [`fit::fit_from`].
+/// [`train`], from a checkpoint and with checkpoints on the way; see [`fit_from`](crate::fit::fit_from).
 ///
 /// # Errors
 /// As [`train`], and those of the checkpoints.
