@@ -178,7 +178,8 @@ fn all_heads_together_give_the_bits_of_the_desk_with_and_without_a_floating_poin
 }
 
 /// What it is, the bits of the sample, the bits of its score or the error: the table of the core's own `faults` test.
-const FAULTS: [(&str, [u32; 3], Result<u32, ScoreError>); 19] = include!("../../crates/edgevae-core/tests/data/faults.in");
+const FAULTS: [(&str, [u32; 3], Result<u32, ScoreError>); 19] =
+    include!("../../crates/edgevae-core/tests/data/faults.in");
 
 #[test]
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]
