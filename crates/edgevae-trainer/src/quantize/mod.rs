@@ -1,7 +1,7 @@
 //! From a float model and calibration rows to an int8 model.
 //!
-//! [`Units`] says what one unit of each activation stands for; [`ranges`] chooses them by the score error that they
-//! cause; [`layer`] and [`input`] turn the float numbers into integers of those units. The threshold is calibrated on the
+//! [`Units`] says what one unit of each activation stands for; `ranges` chooses them by the score error that they
+//! cause; `layer` and `input` turn the float numbers into integers of those units. The threshold is calibrated on the
 //! scores of the int8 model itself: a threshold carried over from the float model would flag another share of the rows.
 
 mod compare;
