@@ -22,7 +22,7 @@ pub const TENSOR_ALIGN: usize = 16;
 /// Dense layers of a model, encoder and decoder together.
 pub const MAX_LAYERS: usize = 16;
 /// Heads of a model.
-pub const MAX_HEADS: usize = 8;
+pub const MAX_HEADS: usize = 6;
 
 const LENGTH_AT: usize = MAGIC.len() + 1;
 const HEADER_AT: usize = LENGTH_AT + 4;

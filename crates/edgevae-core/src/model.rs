@@ -29,14 +29,11 @@ impl<'a> Model<'a> {
     /// # Panics
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        // In the place of the result: a model by value would be copied on its way there.
-        let mut result = Ok(Self { header: Header::empty(), tensors: &[] });
-        if let Ok(model) = &mut result
-            && let Err(error) = model.load(bytes)
-        {
-            result = Err(error);
+        let mut model = Self { header: Header::empty(), tensors: &[] };
+        match model.load(bytes) {
+            Ok(()) => Ok(model),
+            Err(error) => Err(error),
         }
-        result
     }
 
     fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
@@ -128,15 +125,15 @@ impl<'a> Model<'a> {
         let several = heads.len() > 1;
         let mut sampling = false;
         for (spec, (head, tail)) in heads.iter().zip(self.heads()) {
-            let unsound = LoadError::Head { head: spec.kind.name() };
-            let head = head.ok_or(unsound)?;
+            // `check_compiled` has found every head.
+            let head = head.ok_or(LoadError::Shapes)?;
             let needs = spec.kind.needs();
             let second_sampling = needs.sampled && sampling;
             sampling |= needs.sampled;
             let has_encoder = self.header.encoder_logvar || !needs.logvar;
             let has_footing = if several { tail.is_some_and(|tail| tail.is_sound()) } else { spec.knots == 0 };
             if !(has_encoder && has_footing && head.is_sound()) || second_sampling {
-                return Err(unsound);
+                return Err(LoadError::Head { head: spec.kind.name() });
             }
         }
         if heads.is_empty() { Err(LoadError::Shapes) } else { Ok(()) }

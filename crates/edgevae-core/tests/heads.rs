@@ -107,7 +107,7 @@ fn refused(header: Header<'_>, more: &[f32]) -> Option<LoadError> {
     Model::from_bytes(encode(&header, &[&tensors()[..], more].concat()).bytes()).err()
 }
 
-fn heads(specs: &[(HeadKind, u8)]) -> heapless::Vec<HeadSpec, 8> {
+fn heads(specs: &[(HeadKind, u8)]) -> heapless::Vec<HeadSpec, 6> {
     specs.iter().map(|&(kind, knots)| HeadSpec { kind, knots }).collect()
 }
 

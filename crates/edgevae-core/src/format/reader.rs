@@ -181,7 +181,7 @@ mod tests {
             (seed, inputs, encoder_layers) in any::<(u64, u16, u8)>(),
             widths in prop::collection::vec(any::<u16>(), 0..=16),
             (missing, encoder_logvar, decoder_variance, int8) in any::<(u8, bool, u8, bool)>(),
-            heads in prop::collection::vec(any::<(u8, u8, u16, u8)>(), 0..=8),
+            heads in prop::collection::vec(any::<(u8, u8, u16, u8)>(), 0..=6),
             clip in -9.0_f32..9.0,
             (threshold, rows, exceedances, quantile) in (-9.0_f32..9.0, any::<u32>(), any::<u32>(), prop::option::of(0.0..1.0)),
         ) {
