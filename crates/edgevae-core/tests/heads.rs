@@ -196,7 +196,7 @@ proptest! {
             HeadKind::ReconstructionProbability { .. } => HeadKind::ReconstructionProbability { draws },
             kind => kind,
         };
-        let specs = specs.into_iter().take(8).map(|(at, knots)| HeadSpec { kind: kind(at), knots }).collect();
+        let specs = specs.into_iter().take(edgevae_core::format::MAX_HEADS).map(|(at, knots)| HeadSpec { kind: kind(at), knots }).collect();
         let header = Header { encoder_logvar, heads: specs, ..header() };
         let file: Aligned = encode(&header, &[&tensors()[..], &numbers].concat());
         let _ = Model::from_bytes(file.bytes());
