@@ -95,7 +95,7 @@ pub struct Growth {
 /// A process that fails; a picture that cannot be drawn.
 pub fn run(binary: &Path, quick: bool, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Growth> {
     let base = Point { rows: 10_000, features: 32, width: 64 };
-    let rows: &[usize] = if quick { &[1_000, 10_000] } else { &[10_000, 30_000, 100_000, 300_000, 1_000_000] };
+    let rows: &[usize] = if quick { &[1_000, 10_000] } else { &[10_000, 100_000, 1_000_000, 3_000_000, 10_000_000] };
     let features: &[usize] = if quick { &[4, 32] } else { &[4, 10, 32, 100, 300, 1000, 2000] };
     let widths: &[usize] = if quick { &[8, 64] } else { &[8, 16, 32, 64, 128, 256, 512, 1024] };
     let mut table = String::from(

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::{BenchOptions, median_seconds};
+use super::{BenchOptions, median, median_seconds};
 
 /// Best speeds seen in this run.
 #[derive(Clone, Debug, Serialize)]
@@ -24,10 +24,22 @@ pub struct Limits {
 /// Edge of the square matrices: 4 MiB each, large enough for any library to be at its best.
 const EDGE: usize = 1024;
 
+/// Multiplications and additions of a product of two such matrices, in billions.
+const GFLOP: f64 = 2.0 * (EDGE * EDGE * EDGE) as f64 / 1e9;
+
+/// A matrix to multiply by itself.
+pub fn square() -> Array2<f32> {
+    Array2::from_shape_fn((EDGE, EDGE), |(i, j)| ((i * 7 + j * 3) % 11) as f32 * 0.1)
+}
+
+/// GFLOP/s of `a * a` by `matrixmultiply` on one core.
+pub fn matrixmultiply(a: &Array2<f32>) -> f64 {
+    GFLOP / median_seconds(1, || drop(std::hint::black_box(a.dot(a))))
+}
+
 pub fn measure(options: &BenchOptions) -> Limits {
-    let gflop = 2.0 * (EDGE as f64).powi(3) / 1e9;
-    let a = Array2::from_shape_fn((EDGE, EDGE), |(i, j)| ((i * 7 + j * 3) % 11) as f32 * 0.1);
-    let matrixmultiply = gflop / median_seconds(options.repeats, || drop(std::hint::black_box(a.dot(&a))));
+    let a = square();
+    let matrixmultiply = median((0..options.repeats).map(|_| matrixmultiply(&a)));
 
     let device = Cpu::default();
     let b: Tensor<(usize, usize), f32, Cpu> = device.tensor_from_vec(a.iter().copied().collect(), (EDGE, EDGE));
@@ -37,7 +49,7 @@ pub fn measure(options: &BenchOptions) -> Limits {
         Ok(pool) => pool.install(product),
         Err(_) => product(),
     });
-    let gemm = gflop / seconds;
+    let gemm = GFLOP / seconds;
     let torch = options.torch.as_ref().and_then(|torch| torch.sgemm(EDGE));
 
     let from = vec![1_u8; 256 << 20];

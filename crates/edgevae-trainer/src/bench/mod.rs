@@ -59,7 +59,7 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
         times.push(training::measure(&case, options, &limits)?);
     }
     progress("scoring");
-    let scoring = scoring::measure(options)?;
+    let scoring = scoring::measure(options, &limits)?;
     Ok(Results { instructions: Level::best().name(), repeats: options.repeats, limits, training: times, scoring })
 }
 

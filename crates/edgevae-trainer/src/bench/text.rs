@@ -54,13 +54,26 @@ impl Display for Results {
              copy {:.1} GB/s",
             limits.sgemm, limits.sgemm_matrixmultiply, limits.sgemm_gemm, limits.memory
         )?;
-        write!(
+        let parquet = scoring.parquet_rows_per_second.map_or("not measured".into(), in_millions);
+        writeln!(out, "\nScoring, reference network, {} rows\n", scoring.rows)?;
+        writeln!(out, "| From | million rows/s | beside the limit |")?;
+        writeln!(out, "|---|---|---|")?;
+        let share = 100.0 * scoring.memory_share_of_limit;
+        writeln!(
             out,
-            "Scoring, reference network: {:.0} ns a row from memory on one thread; CSV end to end {:.2} million rows/s \
-             ({} rows)",
-            scoring.memory_nanoseconds,
-            scoring.csv_rows_per_second / 1e6,
-            scoring.rows
-        )
+            "| memory, one thread | {} | {share:.0} % of sgemm |",
+            in_millions(1e9 / scoring.memory_nanoseconds)
+        )?;
+        let share = 100.0 * scoring.csv_share_of_memory;
+        writeln!(
+            out,
+            "| CSV, whole process | {} | {share:.1} % of a memory copy |",
+            in_millions(scoring.csv_rows_per_second)
+        )?;
+        write!(out, "| Parquet, whole process | {parquet} | |")
     }
+}
+
+fn in_millions(rows_per_second: f64) -> String {
+    format!("{:.2}", rows_per_second / 1e6)
 }

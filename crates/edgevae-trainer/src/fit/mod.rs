@@ -195,7 +195,9 @@ pub fn fit_from(
     let batch = options.batch_size.min(windows.rows());
     let mut step = Step::new(&options.shape, batch, threads, Level::best());
 
-    let run = checkpoint::fingerprint(windows, validation, options);
+    // Reads every row: only where a checkpoint needs it.
+    let checkpointed = checkpoints.from.is_some() || checkpoints.every > 0;
+    let run = if checkpointed { checkpoint::fingerprint(windows, validation, options) } else { 0 };
     let (mut state, mut history) = match checkpoints.from {
         Some(checkpoint) => checkpoint.of_run(run)?,
         None => (TrainingState::new(&options.shape, options.seed), Vec::with_capacity(options.epochs)),

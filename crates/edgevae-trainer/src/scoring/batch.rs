@@ -191,19 +191,26 @@ impl<'m> BatchScorer<'m> {
 fn scale(model: &Model<'_>, rows: &[f32], x: &mut [f32], block: usize) {
     let inputs = model.inputs();
     let fills = (model.missing() == Missing::Mean).then(|| model.fills());
+    let limit = model.header().clip;
     let scaler = model.means().iter().zip(model.reciprocals());
     for (feature, (x, (&mean, &reciprocal))) in x.chunks_exact_mut(block).zip(scaler).enumerate() {
-        for (x, sample) in x.iter_mut().zip(rows.chunks_exact(inputs)) {
-            *x = sample[feature];
+        let read = |x: &mut [f32]| {
+            for (x, sample) in x.iter_mut().zip(rows.chunks_exact(inputs)) {
+                *x = sample[feature];
+            }
+            if let Some(fills) = fills {
+                x.iter_mut().filter(|raw| raw.is_nan()).for_each(|raw| *raw = fills[feature]);
+            }
+        };
+        read(x);
+        x.iter_mut().for_each(|x| *x = standardize(*x, mean, reciprocal));
+        // A loop without a branch is vectors; few blocks need the one that has them. An infinite reading must stay an error.
+        if !x.iter().fold(true, |held, x| held & (x.abs() <= limit)) {
+            read(x);
+            x.iter_mut().for_each(|x| {
+                *x = if x.is_finite() { clip(standardize(*x, mean, reciprocal), limit) } else { f32::NAN };
+            });
         }
-        if let Some(fills) = fills {
-            x.iter_mut().filter(|raw| raw.is_nan()).for_each(|raw| *raw = fills[feature]);
-        }
-        let limit = model.header().clip;
-        // An infinite reading must stay an error.
-        x.iter_mut().for_each(|x| {
-            *x = if x.is_finite() { clip(standardize(*x, mean, reciprocal), limit) } else { f32::NAN };
-        });
         x[rows.len() / inputs..].fill(0.0);
     }
 }

@@ -104,13 +104,15 @@ impl Step {
     /// - `parameters`: as [`Shape::layers`] places them; `table`: `[ROWS, IN]`, scaled; `chosen`: row numbers, at most the
     ///   batch of [`Step::new`]
     pub fn run(&mut self, parameters: &[f32], table: ArrayView2<f32>, chosen: &[usize], beta: f32) -> Averages {
+        let table = table.as_standard_layout();
+        let table = table.as_slice().expect("the standard layout is a slice");
         let batch = chosen.len();
         let Step { shape, layers, level, parts, eps, part_tiles, .. } = self;
         let plan = Plan { shape, layers, level: *level, parameters, beta, batch };
         let used = batch.div_ceil(*part_tiles * LANES);
         let (rows, eps_rows) = (*part_tiles * LANES, *part_tiles * shape.latent);
         let work = |((part, chosen), eps): ((&mut Part, &[usize]), &[Lanes])| {
-            part.gather(table, chosen, plan.batch);
+            part.gather(&plan, table, chosen);
             part.run(&plan, eps);
         };
         if used > 1 {

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::ArrayView2;
-
 use super::objective::{BackwardSample, Loss, Sample, Variance};
 use super::products::{BackwardInput, Forward, Sides, turn, wide_is_input};
 use super::simd::{LANES, Lanes, Level};
@@ -86,18 +84,27 @@ impl Part {
 
     /// Takes rows of a table as tiles. Lanes beyond the last row repeat it with weight 0: they hold no number that no row
     /// has, so that they are finite when all rows are.
-    pub fn gather(&mut self, table: ArrayView2<f32>, chosen: &[usize], batch: usize) {
+    ///
+    /// # Shapes
+    /// - `table`: `[ROWS][IN]`; `chosen`: row numbers
+    pub fn gather(&mut self, plan: &Plan, table: &[f32], chosen: &[usize]) {
         let start = Instant::now();
+        let features = plan.shape.inputs;
+        let blocks = features.div_ceil(LANES);
         self.rows = chosen.len();
         self.tiles = chosen.len().div_ceil(LANES);
-        let features = table.ncols();
-        let x = &mut self.inputs[0];
+        let keep_turned = plan.layers.first().is_some_and(|layer| wide_is_input(layer.inputs, layer.outputs));
         for (t, rows) in chosen.chunks(LANES).enumerate() {
-            for l in 0..LANES {
-                let row = table.row(rows[l.min(rows.len() - 1)]);
-                self.weight[t][l] = if l < rows.len() { 1.0 / batch as f32 } else { 0.0 };
-                for (to, from) in x[t * features..][..features].iter_mut().zip(row) {
-                    to[l] = *from;
+            self.weight[t] = std::array::from_fn(|l| if l < rows.len() { 1.0 / plan.batch as f32 } else { 0.0 });
+            let starts: [usize; LANES] = std::array::from_fn(|l| rows[l.min(rows.len() - 1)] * features);
+            let tile = &mut self.inputs[0][t * features..][..features];
+            for (b, x) in tile.chunks_mut(LANES).enumerate() {
+                let block = starts.map(|start| lanes_at(table, start + b * LANES, x.len()));
+                let mut turned = [[0.0; LANES]; LANES];
+                plan.level.transpose(std::slice::from_ref(&block), std::slice::from_mut(&mut turned));
+                x.copy_from_slice(&turned[..x.len()]);
+                if keep_turned {
+                    self.turned[0][t * blocks + b] = block;
                 }
             }
         }
@@ -154,6 +161,9 @@ impl Part {
         }
         for (k, layer) in plan.layers.iter().enumerate() {
             let by_input = wide_is_input(layer.inputs, layer.outputs);
+            if by_input && k == 0 {
+                continue; // `gather` had the rows of the table in its hands.
+            }
             let (side, features) =
                 if by_input { (&self.inputs[k], layer.inputs) } else { (&self.gradients[k], layer.outputs) };
             turn(level, &side[..tiles * features], features, &mut self.turned[k]);
@@ -228,5 +238,15 @@ impl Part {
     /// The gradient of each feature's log variance, row by row.
     pub fn logvar_gradient(&self, features: usize) -> &[Lanes] {
         &self.d_logvar[..self.tiles * features]
+    }
+}
+
+/// `count` numbers of the table from `at` on, and 0 in the other lanes.
+fn lanes_at(table: &[f32], at: usize, count: usize) -> Lanes {
+    let rest = &table[at..];
+    match rest.first_chunk::<LANES>() {
+        // A selection and not a loop over `count`: the compiler makes vectors of it.
+        Some(lanes) => std::array::from_fn(|f| if f < count { lanes[f] } else { 0.0 }),
+        None => std::array::from_fn(|f| if f < count { rest[f] } else { 0.0 }),
     }
 }
