@@ -22,7 +22,14 @@ fn a_file_alone_gets_network_and_score_chosen_said_and_repeated() {
     let dir = dir.path();
     edgevae(dir, "synth --rows 1500 --out rows.csv").ok();
     let ran = edgevae(dir, "train --data rows.csv --label label --out run");
-    for part in ["auto: 10 features", "anomalies possible among them", "outlier", "within 64K", "worst 10 %"] {
+    for part in [
+        "auto: 10 features",
+        "anomalies possible among them",
+        "density",
+        "3 of them joined",
+        "within 64K",
+        "worst 10 %",
+    ] {
         assert!(ran.stderr.contains(part), "`{part}` is not in: {}", ran.stderr);
     }
     ran.ok();
@@ -36,14 +43,19 @@ fn a_file_alone_gets_network_and_score_chosen_said_and_repeated() {
     edgevae(dir, "train --config run/config.toml --quiet --contamination 0 --out clean").ok();
     let model = |run: &str| fs::read(dir.join(run).join("model.evae")).unwrap();
     assert!(model("run") == model("again"), "the same bytes from the file of options");
-    assert_eq!(heads(dir, "clean"), ["neighbours", "joint-mahalanobis"]);
+    assert_eq!(heads(dir, "clean"), heads(dir, "run"), "what differs is which rows are stored, and how many");
     for run in ["run", "clean"] {
         assert!(model(run).len() <= 65_536, "{run}: {} bytes", model(run).len());
     }
     assert!(model("clean").len() > 10_000, "rows of the training data are stored: {} bytes", model("clean").len());
 
-    edgevae(dir, "train --data rows.csv --preset auto --hidden 4 --out none")
-        .fails_with(&["--preset", "auto beside --hidden"]);
+    let by_hand = "--preset auto --hidden 4 --members 1 --epochs 3 --without histogram";
+    edgevae(dir, &format!("train --data rows.csv --label label {by_hand} --quiet --out mixed")).ok();
+    edgevae(dir, "train --config mixed/config.toml --quiet --out mixed-again").ok();
+    assert!(model("mixed") == model("mixed-again"), "what was given is in the file of options");
+    assert_eq!(heads(dir, "mixed"), ["neighbours", "joint-mahalanobis"]);
+    let inspected: Value = serde_json::from_str(&edgevae(dir, "inspect mixed/model.evae --json").ok()).unwrap();
+    assert_eq!(inspected["layers"][0]["outputs"], 4, "{inspected}");
 }
 
 #[test]

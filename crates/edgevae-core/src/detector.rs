@@ -1,6 +1,7 @@
 //! A model and the scratch memory that scoring needs.
 
 use crate::error::{LoadError, ScoreError};
+use crate::explain::{self, Contribution};
 use crate::head::Representation;
 use crate::memory;
 use crate::model::Model;
@@ -33,9 +34,8 @@ fn check_fit(model: &Model<'_>, detector: (usize, usize, usize)) -> Result<(), L
 /// let mut detector = Detector::<3, 5>::new(&model)?;
 /// let verdict = detector.score(&[35.0, 1.0, 99_999.0])?;
 /// if verdict.is_anomaly {
-///     let contributions = detector.explain();
-///     let sensor = (0..3).max_by(|&a, &b| contributions[a].total_cmp(&contributions[b])).unwrap();
-///     println!("score {} above {}: look at sensor {sensor}", verdict.score, model.threshold());
+///     let [sensor] = detector.largest::<1>();
+///     println!("score {} above {}: look at sensor {}", verdict.score, model.threshold(), sensor.feature);
 /// }
 /// # Ok(()) }
 /// ```
@@ -95,6 +95,21 @@ impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, 
         let mut contributions = [0.0; IN];
         self.model.explain(&memory::representation(self.model, &self.residual, &self.memory), &mut contributions);
         contributions
+    }
+
+    /// The `K` features that contribute most to the score of the sample that was scored last, the largest first; see
+    /// [`Detector::explain`]. More than there are does not compile.
+    ///
+    /// # Cost
+    /// `4 * IN` and `8 * K` bytes of stack; that of [`Detector::explain`], and up to `K * IN` comparisons.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn largest<const K: usize>(&self) -> [Contribution; K] {
+        const { assert!(K <= IN, "there are only so many features") };
+        let mut slots = [Contribution::default(); K];
+        explain::largest(&self.explain(), &mut slots);
+        slots
     }
 }
 

@@ -40,6 +40,7 @@ mod crc;
 mod dense;
 mod detector;
 mod error;
+pub mod explain;
 pub mod format;
 pub mod head;
 mod memory;

@@ -3,10 +3,16 @@
 //! Which of them win was measured over many data sets (docs/QUALITY.md); what is chosen here is only how much of each fits.
 
 use edgevae_core::format::{HeadKind, Missing};
+use edgevae_core::head::Needs;
 
 use crate::data::Dataset;
-use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Score, Storage, TrainOn};
+use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Storage, TrainOn};
+use crate::vae::Shape;
 
+/// Networks that are joined to one: their mean misses less by chance than one as wide.
+const MEMBERS: usize = 3;
+/// Weight of the KL term: above 1 the latents keep what many rows share, and an anomaly among them has none of its own.
+const BETA: f32 = 3.0;
 /// Scaled features are held within so many standard deviations.
 const CLIP: f32 = 8.0;
 /// Share of the training rows left out before the second fit when nothing is known about anomalies among them.
@@ -31,21 +37,22 @@ const FRAME: usize = 320;
 /// why in one sentence.
 ///
 /// Clean rows are covered by stored rows as densely as the budget allows, and the nearest one counts; rows with anomalies
-/// among them are sampled, the worst are left out before a second fit, and a histogram steadies the score. Both add the
+/// among them are sampled, and the worst are left out before a second fit. Both add a histogram of each feature and the
 /// Mahalanobis distance of residual and latents, in full where the covariance fits in three eighths of the budget.
 pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options, Option<String>) {
     if options.preset != Preset::Auto {
         return (options.clone(), None);
     }
     let clean = options.contamination == Contamination::Share(0.0) || options.train_on == TrainOn::Normal;
-    let score = match options.score_by_hand {
-        true => options.score,
-        false if clean => Score::Novelty,
-        false => Score::Outlier,
+    let given = |name| options.by_hand.contains(&name);
+    let options = &Options {
+        score: options.score_or_auto(),
+        members: if given("members") { options.members } else { MEMBERS },
+        ..options.clone()
     };
     let rows = dataset.features.nrows() as f64 * (1.0 - options.test_fraction);
     let fitted = ((rows * (1.0 - options.calibration_fraction)) as usize).max(2);
-    let room = Room::of(dataset, missing, score, options);
+    let room = Room::of(dataset, missing, options);
     let (stored, storage, nearest) = if clean {
         (room.stored.min(COVERING), Storage::Covering, 1)
     } else {
@@ -53,7 +60,10 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options,
         (stored, Storage::Random, NEAREST.min(stored / 2))
     };
     let batches = fitted.div_ceil(options.batch_size);
-    let epochs = (PASSES * batches).clamp(*STEPS.start(), *STEPS.end()).div_ceil(batches);
+    let epochs = match given("epochs") {
+        true => options.epochs,
+        false => (PASSES * batches).clamp(*STEPS.start(), *STEPS.end()).div_ceil(batches),
+    };
     let trim = match options.contamination {
         _ if clean => 0.0,
         Contamination::Auto => TRIM,
@@ -62,12 +72,12 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options,
     let planned = Options {
         clip: options.clip.or(Some(CLIP)),
         trim,
-        hidden: vec![room.hidden],
+        hidden: room.hidden.clone(),
         latent: room.latent,
         epochs,
-        beta_schedule: Schedule::Linear,
-        beta_warmup: (epochs / 2).max(1),
-        score,
+        beta: if given("beta") { options.beta } else { BETA },
+        beta_schedule: if given("beta-schedule") { options.beta_schedule } else { Schedule::Linear },
+        beta_warmup: if given("beta-warmup") { options.beta_warmup } else { (epochs / 2).max(1) },
         sizes: HeadSizes {
             stored_rows: stored.max(1) as u16,
             storage,
@@ -84,7 +94,7 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options,
 
 /// What fits into the flash budget.
 struct Room {
-    hidden: usize,
+    hidden: Vec<usize>,
     latent: usize,
     full_covariance: bool,
     bins: usize,
@@ -96,18 +106,36 @@ struct Room {
 
 impl Room {
     /// The network gets at most a third, the covariance three eighths, the histogram a sixth; stored rows get the rest.
-    fn of(dataset: &Dataset, missing: Missing, score: Score, options: &Options) -> Self {
-        let heads = score.heads(options.likelihood, options.sizes);
+    fn of(dataset: &Dataset, missing: Missing, options: &Options) -> Self {
+        let heads = options.heads();
         let has = |wanted: fn(&HeadKind) -> bool| usize::from(heads.iter().any(wanted));
+        let needs = heads.iter().fold(Needs::default(), |needs, head| needs.or(head.needs()));
         let inputs = dataset.names.len();
         let names: usize = dataset.names.iter().map(|name| name.len() + 2).sum();
         let scaler = 4 * inputs * if missing == Missing::Mean { 3 } else { 2 };
         let budget = options.flash_budget.0.saturating_sub(FRAME + names + scaler);
 
-        let latent = if inputs > 6 { 8 } else { inputs.max(2) };
-        let network = |hidden: usize| 4 * (2 * inputs * hidden + 2 * hidden * latent + 2 * hidden + latent + inputs);
-        let hidden = [32, 16, 8, 4, 2].into_iter().find(|&hidden| 3 * network(hidden) <= budget).unwrap_or(1);
-        let joint = inputs + latent;
+        let given = |name| options.by_hand.contains(&name);
+        let latent = match given("latent") {
+            true => options.latent,
+            false if inputs > 6 => 8,
+            false => inputs.max(2),
+        };
+        let network = |hidden: &[usize]| {
+            let hidden = hidden.iter().map(|width| options.members * width).collect();
+            let shape = Shape { inputs, hidden, latent: options.members * latent, likelihood: options.likelihood };
+            // The posterior's log variance is in the file only where a head asks for it.
+            let logvar = if needs.logvar { 0 } else { shape.latent * (shape.hidden.last().unwrap_or(&0) + 1) };
+            4 * (shape.parameters() - logvar)
+        };
+        let hidden = match given("hidden") {
+            true => options.hidden.clone(),
+            false => {
+                let fits = |width: &usize| 3 * network(&[*width]) <= budget;
+                vec![[32, 16, 8, 4, 2].into_iter().find(fits).unwrap_or(1)]
+            }
+        };
+        let joint = inputs + options.members * latent;
         let has_joint = has(|kind| matches!(kind, HeadKind::JointMahalanobis { .. }));
         let covariance = |full: bool| has_joint * 4 * joint * if full { joint.div_ceil(2) + 2 } else { 2 };
         let full_covariance = 8 * covariance(true) <= 3 * budget;
@@ -115,7 +143,7 @@ impl Room {
         let histogram = |bins: usize| has_histogram * 4 * inputs * (bins + 3);
         let bins = [32, 16, 8].into_iter().find(|&bins| 6 * histogram(bins) <= budget).unwrap_or(4);
         let tails = 4 * TAIL * heads.len();
-        let taken = network(hidden) + covariance(full_covariance) + histogram(bins) + tails;
+        let taken = network(&hidden) + covariance(full_covariance) + histogram(bins) + tails;
         let stored = budget.saturating_sub(taken) / inputs.max(1);
         Self { hidden, latent, full_covariance, bins, stored, fits: taken + inputs <= budget }
     }
@@ -124,7 +152,7 @@ impl Room {
 /// What was chosen and why.
 fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usize) -> String {
     let HeadSizes { stored_rows, nearest, .. } = planned.sizes;
-    let heads = planned.score.heads(planned.likelihood, planned.sizes);
+    let heads = planned.heads();
     let parts = heads.iter().map(|kind| match kind {
         HeadKind::Neighbours { .. } => format!("up to {stored_rows} stored rows, nearest {nearest}"),
         HeadKind::JointMahalanobis { full: true } => "covariance of residual and latents in full".into(),
@@ -133,10 +161,12 @@ fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usiz
         kind => kind.name().into(),
     });
     let mut text = format!(
-        "auto: {inputs} features and {fitted} rows to fit, {}: network {inputs}-{}-{}, {} epochs; score {} ({}) within {}",
+        "auto: {inputs} features and {fitted} rows to fit, {}: network {inputs}-{}-{}{}, {} epochs; score {} ({}) \
+         within {}",
         if clean { "known to be clean" } else { "anomalies possible among them" },
-        room.hidden,
+        room.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
         room.latent,
+        if planned.members > 1 { format!(", {} of them joined", planned.members) } else { String::new() },
         planned.epochs,
         planned.score.name(),
         parts.collect::<Vec<_>>().join("; "),
@@ -155,7 +185,7 @@ fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usiz
 mod tests {
     use super::*;
     use crate::fit::{Checkpoint, Checkpoints, EpochRecord};
-    use crate::options::Bytes;
+    use crate::options::{Bytes, Score};
     use crate::train;
     use ndarray::Array2;
     use rand::{Rng as _, SeedableRng as _};
@@ -172,8 +202,8 @@ mod tests {
         Options { preset: Preset::Auto, contamination, flash_budget: Bytes(budget), ..Options::default() }
     }
 
-    fn planned_to_cover(options: &Options) -> bool {
-        options.score == Score::Novelty
+    fn covers(options: &Options) -> bool {
+        options.sizes.storage == Storage::Covering && options.heads().len() > 1
     }
 
     #[test]
@@ -183,17 +213,17 @@ mod tests {
             for (score, contamination) in [
                 (None, Contamination::Share(0.0)),
                 (None, Contamination::Auto),
-                (Some(Score::Outlier), Contamination::Share(0.0)),
                 (Some(Score::Neighbours), Contamination::Share(0.0)),
             ] {
                 let mut options = auto(contamination, budget);
-                (options.score, options.score_by_hand) = (score.unwrap_or(Score::Mse), score.is_some());
+                (options.score, options.by_hand) =
+                    (score.unwrap_or(Score::Mse), score.map_or(vec![], |_| vec!["score"]));
                 let (planned, said) = plan(&options, &dataset, Missing::Error);
                 let short = Options { epochs: 1, beta_warmup: 1, trim: 0.0, ..planned };
                 let trained = train::train(&dataset, Missing::Error, &short, &mut |_| ControlFlow::Continue(()));
                 let bytes = trained.unwrap().model.bytes().len();
                 assert!(bytes <= budget, "{inputs} features, {score:?}: {bytes} bytes; {said:?}");
-                let stores_all_it_can = planned_to_cover(&short) && inputs > 3;
+                let stores_all_it_can = covers(&short) && inputs > 3;
                 assert!(!stores_all_it_can || 10 * bytes > 9 * budget, "{inputs} features: only {bytes} bytes used");
             }
         }
@@ -229,8 +259,8 @@ mod tests {
             (trained.model.bytes().to_vec(), saved)
         };
         let (whole, saved) = run(None);
-        assert_eq!(saved.iter().map(Checkpoint::epochs).collect::<Vec<_>>(), [3, 6], "of the second fit alone");
-        assert!(run(Some(saved[0].clone())).0 == whole);
+        assert_eq!(saved.iter().map(Checkpoint::epochs).collect::<Vec<_>>(), [3, 6, 3, 6, 3, 6], "of the second fits");
+        assert!(run(Some(saved[2].clone())).0 == whole);
     }
 
     #[test]

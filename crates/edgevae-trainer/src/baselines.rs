@@ -1,12 +1,14 @@
 //! What detectors without a network make of the same rows: a model that finds no more than these is not worth its flash.
 
+use edgevae_core::format::HeadKind;
+use edgevae_core::head::{AnyHead, Head as _, Representation};
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand::seq::index;
 use serde::Serialize;
 
 use crate::fit::random::{Purpose, stream};
-use crate::heads::Whitening;
+use crate::heads::{Whitening, grow_isolation_trees};
 use crate::metrics;
 use crate::results::Quality;
 
@@ -14,6 +16,9 @@ use crate::results::Quality;
 const NEIGHBOURHOOD: usize = 2000;
 /// How many of the nearest count.
 const NEAREST: usize = 5;
+/// Isolation trees, and the splits from the root of one to a leaf: 256 rows each, as in the paper.
+const TREES: u8 = 100;
+const DEPTH: u8 = 8;
 /// Share of the variance that the principal components keep.
 const KEPT_VARIANCE: f64 = 0.9;
 /// Fitted and test rows that are looked at, at most; beyond, every second, third … one is.
@@ -33,6 +38,8 @@ pub enum Baseline {
     Neighbours,
     /// Squared distance from the leading principal components of the fitted rows.
     Pca,
+    /// How soon random splits isolate a row from samples of the fitted ones.
+    Isolation,
 }
 
 /// What a baseline comes to.
@@ -48,7 +55,7 @@ pub struct Outcome {
 
 impl Baseline {
     /// Every one of them, in the order of tables.
-    pub const ALL: [Self; 3] = [Self::Mahalanobis, Self::Neighbours, Self::Pca];
+    pub const ALL: [Self; 4] = [Self::Mahalanobis, Self::Neighbours, Self::Pca, Self::Isolation];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -56,6 +63,7 @@ impl Baseline {
             Self::Mahalanobis => "Mahalanobis",
             Self::Neighbours => "kNN",
             Self::Pca => "PCA",
+            Self::Isolation => "isolation forest",
         }
     }
 
@@ -66,7 +74,7 @@ impl Baseline {
     ///
     /// # Source
     /// Mahalanobis 1936; Angiulli & Pizzuti 2002; Jackson & Mudholkar 1979, "Control procedures for residuals associated
-    /// with principal component analysis".
+    /// with principal component analysis"; Liu, Ting & Zhou 2008, "Isolation forest".
     pub fn scores(self, fitted: ArrayView2<'_, f32>, rows: ArrayView2<'_, f32>, seed: u64) -> Vec<f32> {
         match self {
             Self::Mahalanobis => {
@@ -86,6 +94,7 @@ impl Baseline {
                 let rest = &centred - &centred.dot(&components).dot(&components.t());
                 rest.rows().into_iter().map(|row| row.dot(&row) as f32).collect()
             }
+            Self::Isolation => isolation(fitted, rows, seed),
         }
     }
 }
@@ -97,6 +106,17 @@ fn nearest(stored: ArrayView2<'_, f32>, row: ArrayView1<'_, f32>) -> f32 {
     let count = distances.len().min(NEAREST);
     distances.select_nth_unstable_by(count - 1, f32::total_cmp);
     distances[..count].iter().map(|squared| squared.sqrt()).sum::<f32>() / count as f32
+}
+
+/// Scores by the isolation trees of the core, with more and deeper ones than a device has room for.
+fn isolation(fitted: ArrayView2<'_, f32>, rows: ArrayView2<'_, f32>, seed: u64) -> Vec<f32> {
+    let words = grow_isolation_trees(fitted, TREES, DEPTH, &mut stream(seed, Purpose::Draws, 2));
+    let packed: Vec<f32> = words.into_iter().map(f32::from_bits).collect();
+    let kind = HeadKind::Isolation { trees: TREES, depth: DEPTH };
+    let head = AnyHead::new(kind, fitted.ncols(), 0, &[], &packed).expect("the desk has every head");
+    let score =
+        |row: ArrayView1<'_, f32>| head.score(&Representation { x: &row.to_vec(), ..Representation::default() });
+    rows.rows().into_iter().map(score).collect()
 }
 
 /// Mean and the leading components that together hold [`KEPT_VARIANCE`], `[IN, COMPONENTS]`; never all of them.
@@ -145,7 +165,8 @@ pub fn compare(
         let Quality { roc_auc, average_precision, .. } = Quality::of(&scores, Some(&labels), f32::MAX);
         Outcome { name: baseline.name(), roc_auc, average_precision }
     };
-    let possible = |baseline: &Baseline| *baseline == Baseline::Neighbours || test.ncols() <= MOST_INPUTS;
+    let needs_covariance = |baseline: &Baseline| matches!(baseline, Baseline::Mahalanobis | Baseline::Pca);
+    let possible = |baseline: &Baseline| !needs_covariance(baseline) || test.ncols() <= MOST_INPUTS;
     let outcomes: Vec<Outcome> = Baseline::ALL.into_iter().filter(possible).map(outcome).collect();
     let ahead = outcomes.iter().filter(|outcome| outcome.roc_auc.is_some_and(|area| area > own + AHEAD));
     let ahead: Vec<String> =
@@ -179,10 +200,11 @@ mod tests {
     fn each_baseline_sees_what_it_is_made_for() {
         let (fitted, rows) = diagonal();
         let scores = |baseline: Baseline| baseline.scores(fitted.view(), rows.view(), 0);
-        let [mahalanobis, neighbours, pca] = Baseline::ALL.map(scores);
+        let [mahalanobis, neighbours, pca, isolation] = Baseline::ALL.map(scores);
         assert!(mahalanobis[1] > 10.0 * mahalanobis[0] && mahalanobis[2] > 4.0, "{mahalanobis:?}");
         assert!(neighbours[2] > neighbours[1] && neighbours[1] > 10.0 * neighbours[0], "{neighbours:?}");
         assert!(pca[1] > 0.1 && pca[2] < 1e-3, "what lies along the component is expected: {pca:?}");
+        assert!(isolation[2] > isolation[0] + 2.0, "{isolation:?}");
     }
 
     #[test]
@@ -190,7 +212,10 @@ mod tests {
         let (fitted, rows) = diagonal();
         let labels = [false, true, true];
         let (outcomes, warning) = compare(fitted.view(), rows.view(), &[1.0, 0.0, 0.5], &labels, 0);
-        assert_eq!(outcomes.iter().map(|outcome| outcome.name).collect::<Vec<_>>(), ["Mahalanobis", "kNN", "PCA"]);
+        assert_eq!(
+            outcomes.iter().map(|outcome| outcome.name).collect::<Vec<_>>(),
+            ["Mahalanobis", "kNN", "PCA", "isolation forest"]
+        );
         assert_eq!((outcomes[0].roc_auc, outcomes[1].average_precision), (Some(1.0), Some(1.0)));
         let warning = warning.unwrap();
         assert!(warning.contains("Mahalanobis (ROC-AUC 1.0000) and kNN"), "{warning}");

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::options::{Format, Missing};
 use crate::options::{
-    Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Schedule, Score, TrainOn,
+    Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Scaling, Schedule, Score,
+    TrainOn,
 };
 
 /// Why a config file cannot be used.
@@ -79,8 +80,8 @@ config! {
     /// Variant of the reference data set, as in rows=20000,shift=2,variance=1
     #[arg(long, value_name = "KEY=VALUE,...", conflicts_with = "data")]
     synth: String,
-    /// What chooses network and score: auto or reference [default: auto with --data, reference without it or where an
-    /// option of the network, its training or the score is given]
+    /// What chooses the options of network, training and score that are not given: auto or reference [default: auto with
+    /// --data, reference without it or where one of these is given]
     #[arg(long)]
     preset: Preset,
     /// Share of anomalies among the training rows: auto (not known), or a number; 0 says that they are clean [default:
@@ -90,6 +91,9 @@ config! {
     /// Bytes that the model file may take; --preset auto chooses within it [default: 64K]
     #[arg(long, value_name = "BYTES")]
     flash_budget: Bytes,
+    /// Zero and unit of each feature: mean and standard deviation, or median and quartile range [default: standard]
+    #[arg(long)]
+    scaling: Scaling,
     /// Scaled readings are held in [-LIMIT, LIMIT] [default: 8 with --preset auto, else none]
     #[arg(long, value_name = "LIMIT")]
     clip: f32,
@@ -120,6 +124,12 @@ config! {
     /// Likelihood of a row given its latent [default: mse]
     #[arg(long)]
     likelihood: Likelihood,
+    /// Standard deviation of noise added to scaled rows before they are encoded [default: 0]
+    #[arg(long, value_name = "SD")]
+    input_noise: f32,
+    /// Networks fitted from seeds of their own and joined to one, N times as wide [default: 1]
+    #[arg(long, value_name = "N")]
+    members: usize,
     /// Rows to fit: all, or those labelled normal [default: all]
     #[arg(long)]
     train_on: TrainOn,
@@ -144,6 +154,9 @@ config! {
     /// Score of a row [default: chosen by --preset auto, else mse]
     #[arg(long)]
     score: Score,
+    /// Heads that a score of several is made without, by their names as scores [default: none]
+    #[arg(long, value_name = "HEAD,...", value_delimiter = ',')]
+    without: Vec<Score>,
     /// Draws of z for the score reconstruction-probability [default: 16]
     #[arg(long, value_name = "N")]
     draws: u8,
@@ -186,17 +199,13 @@ impl Config {
     /// Checks what is given.
     ///
     /// # Errors
-    /// Of an option outside its range, or one that `--preset auto` chooses beside that preset.
+    /// Of an option outside its range.
     pub fn validate(&self) -> Result<(), OptionError> {
-        if let (Some(Preset::Auto), Some(option)) = (self.preset, self.chosen_by_hand()) {
-            let expected = "auto without the options that it chooses, or reference";
-            return Err(OptionError { name: "preset", found: format!("auto beside --{option}"), expected });
-        }
         self.options().validate()
     }
 
-    /// The first option given that `--preset auto` chooses itself.
-    fn chosen_by_hand(&self) -> Option<&'static str> {
+    /// The options given of network, training and score.
+    fn by_hand(&self) -> Vec<&'static str> {
         let given = [
             ("hidden", self.hidden.is_some()),
             ("latent", self.latent.is_some()),
@@ -207,14 +216,17 @@ impl Config {
             ("beta-schedule", self.beta_schedule.is_some()),
             ("beta-warmup", self.beta_warmup.is_some()),
             ("likelihood", self.likelihood.is_some()),
+            ("input-noise", self.input_noise.is_some()),
+            ("members", self.members.is_some()),
             ("patience", self.patience.is_some()),
+            ("score", self.score.is_some()),
             ("draws", self.draws.is_some()),
         ];
-        given.into_iter().find_map(|(name, given)| given.then_some(name))
+        given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
 
     fn preset(&self) -> Preset {
-        let auto = self.data.is_some() && self.chosen_by_hand().is_none() && self.score.is_none();
+        let auto = self.data.is_some() && self.by_hand().is_empty();
         self.preset.unwrap_or(if auto { Preset::Auto } else { Preset::Reference })
     }
 
@@ -228,8 +240,9 @@ impl Config {
             preset: self.preset(),
             contamination,
             flash_budget: self.flash_budget.unwrap_or(default.flash_budget),
+            scaling: self.scaling.unwrap_or(default.scaling),
             clip: self.clip.or(default.clip),
-            score_by_hand: self.preset() == Preset::Auto && self.score.is_some(),
+            by_hand: if self.preset() == Preset::Auto { self.by_hand() } else { Vec::new() },
             trim: if let Contamination::Share(share) = contamination { share } else { default.trim },
             hidden: self.hidden.clone().unwrap_or(default.hidden),
             latent: self.latent.unwrap_or(default.latent),
@@ -240,6 +253,8 @@ impl Config {
             beta_schedule: self.beta_schedule.unwrap_or(default.beta_schedule),
             beta_warmup: self.beta_warmup.unwrap_or(default.beta_warmup),
             likelihood: self.likelihood.unwrap_or(default.likelihood),
+            input_noise: self.input_noise.unwrap_or(default.input_noise),
+            members: self.members.unwrap_or(default.members),
             train_on: self.train_on.unwrap_or(default.train_on),
             test_fraction: self.test_fraction.unwrap_or(default.test_fraction),
             quantile: self.quantile.unwrap_or(default.quantile),
@@ -248,6 +263,7 @@ impl Config {
             patience: self.patience.or(default.patience),
             validation_fraction: self.validation_fraction.unwrap_or(default.validation_fraction),
             score: self.score.unwrap_or(default.score),
+            without: self.without.clone().unwrap_or_default(),
             sizes: HeadSizes { draws: self.draws.unwrap_or(default.sizes.draws), ..default.sizes },
             seed: self.seed.unwrap_or(default.seed),
             threads: self.threads.unwrap_or_else(cores),
@@ -257,22 +273,25 @@ impl Config {
     /// The config file that repeats the run: what was given, and every option that was left to its default.
     pub fn resolved(&self) -> Self {
         let options = self.options();
-        // What `auto` chooses depends on the data and is chosen again, the same.
+        // What `auto` chooses depends on the data and is chosen again, the same; what was given stays.
         let by_hand = options.preset == Preset::Reference;
+        let given = self.clone();
         Self {
             missing: Some(self.missing.unwrap_or_default()),
             preset: Some(options.preset),
             contamination: Some(options.contamination),
             flash_budget: Some(options.flash_budget),
-            hidden: by_hand.then_some(options.hidden),
-            latent: by_hand.then_some(options.latent),
-            epochs: by_hand.then_some(options.epochs),
-            batch_size: by_hand.then_some(options.batch_size),
-            lr: by_hand.then_some(options.lr),
-            beta: by_hand.then_some(options.beta),
-            beta_schedule: by_hand.then_some(options.beta_schedule),
-            beta_warmup: by_hand.then_some(options.beta_warmup),
-            likelihood: by_hand.then_some(options.likelihood),
+            hidden: by_hand.then_some(options.hidden).or(given.hidden),
+            latent: by_hand.then_some(options.latent).or(given.latent),
+            epochs: by_hand.then_some(options.epochs).or(given.epochs),
+            batch_size: by_hand.then_some(options.batch_size).or(given.batch_size),
+            lr: by_hand.then_some(options.lr).or(given.lr),
+            beta: by_hand.then_some(options.beta).or(given.beta),
+            beta_schedule: by_hand.then_some(options.beta_schedule).or(given.beta_schedule),
+            beta_warmup: by_hand.then_some(options.beta_warmup).or(given.beta_warmup),
+            likelihood: by_hand.then_some(options.likelihood).or(given.likelihood),
+            input_noise: by_hand.then_some(options.input_noise).or(given.input_noise),
+            members: by_hand.then_some(options.members).or(given.members),
             train_on: Some(options.train_on),
             test_fraction: Some(options.test_fraction),
             quantile: Some(options.quantile),
@@ -280,12 +299,13 @@ impl Config {
             calibration_fraction: Some(options.calibration_fraction),
             patience: options.patience,
             validation_fraction: Some(options.validation_fraction),
-            score: if by_hand { Some(options.score) } else { self.score },
-            draws: by_hand.then_some(options.sizes.draws),
+            scaling: Some(options.scaling),
+            score: by_hand.then_some(options.score).or(given.score),
+            draws: by_hand.then_some(options.sizes.draws).or(given.draws),
             seed: Some(options.seed),
             // Not the number of this machine's cores: results do not depend on it.
             threads: self.threads,
-            ..self.clone()
+            ..given
         }
     }
 }
@@ -310,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_is_for_data_without_options_of_the_network_and_not_beside_them() {
+    fn auto_is_for_data_without_options_of_the_network_and_leaves_those_that_are_given_beside_it() {
         let preset = |text: &str| parse(text).unwrap().options().preset;
         assert_eq!(preset("data = \"a.csv\""), Preset::Auto);
         assert_eq!(preset("data = \"a.csv\"\nseed = 3\ncontamination = 0\nclip = 5.0"), Preset::Auto);
@@ -319,12 +339,10 @@ mod tests {
         }
         assert_eq!(preset("seed = 3"), Preset::Reference, "the reference data");
         let both = parse("data = \"a.csv\"\npreset = \"auto\"\nlatent = 4").unwrap();
-        assert_eq!(
-            both.validate().unwrap_err().to_string(),
-            "--preset is auto beside --latent; expected auto without the options that it chooses, or reference"
-        );
+        assert_eq!((both.options().preset, both.options().by_hand), (Preset::Auto, vec!["latent"]));
+        assert_eq!(both.resolved().latent, Some(4), "the config file of the run repeats it");
         let score = parse("data = \"a.csv\"\npreset = \"auto\"\nscore = \"neighbours\"").unwrap();
-        assert_eq!(score.validate(), Ok(()), "auto leaves a score that is given");
+        assert_eq!(score.options().by_hand, ["score"]);
     }
 
     #[test]

@@ -53,15 +53,13 @@ pub enum Score {
     Histogram,
     /// How soon random splits isolate the row
     Isolation,
-    /// Neighbours and joint Mahalanobis, averaged like `combined`: for training rows known to be clean
-    Novelty,
-    /// Neighbours, joint Mahalanobis and histogram, averaged like `combined`: for rows with anomalies among them
-    Outlier,
+    /// Neighbours, joint Mahalanobis and histogram, averaged like `combined` with weights 3, 1 and 1
+    Density,
 }
 
 impl Score {
     /// Every score, in the order of tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Mse,
         Self::Nll,
         Self::Elbo,
@@ -72,8 +70,7 @@ impl Score {
         Self::Neighbours,
         Self::Histogram,
         Self::Isolation,
-        Self::Novelty,
-        Self::Outlier,
+        Self::Density,
     ];
 
     /// The scores that compare the parts of the reference system.
@@ -98,8 +95,7 @@ impl Score {
             Self::Neighbours => vec![neighbours],
             Self::Histogram => vec![HeadKind::Histogram { bins }],
             Self::Isolation => vec![HeadKind::Isolation { trees, depth }],
-            Self::Novelty => vec![neighbours, joint],
-            Self::Outlier => vec![neighbours, joint, HeadKind::Histogram { bins }],
+            Self::Density => vec![neighbours, joint, HeadKind::Histogram { bins }],
         }
     }
 
@@ -116,8 +112,7 @@ impl Score {
             Self::Neighbours => "neighbours",
             Self::Histogram => "histogram",
             Self::Isolation => "isolation",
-            Self::Novelty => "novelty",
-            Self::Outlier => "outlier",
+            Self::Density => "density",
         }
     }
 
@@ -134,8 +129,7 @@ impl Score {
             Self::Neighbours => "distance to the nearest stored rows",
             Self::Histogram => "rarity of each feature's value",
             Self::Isolation => "splits saved on the way to a leaf",
-            Self::Novelty => "mean surprise of neighbours and joint Mahalanobis",
-            Self::Outlier => "mean surprise of neighbours, joint Mahalanobis and histogram",
+            Self::Density => "mean surprise of neighbours, joint Mahalanobis and histogram",
         }
     }
 
@@ -162,6 +156,17 @@ pub enum Schedule {
     Linear,
     /// Several rises, each followed by a stretch at `beta`.
     Cyclical,
+}
+
+/// Where a feature's zero lies and what its unit is, before the network sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Scaling {
+    /// Mean and standard deviation
+    #[default]
+    Standard,
+    /// Median and the range of the middle half of the values, as wide as a standard deviation where they are Gaussian
+    Robust,
 }
 
 /// What chooses the options that are not given.
@@ -326,6 +331,8 @@ pub struct Options {
     pub contamination: Contamination,
     /// Bytes that the model file may take; `auto` chooses within it.
     pub flash_budget: Bytes,
+    /// Zero and unit of the scaled features.
+    pub scaling: Scaling,
     /// Scaled features are held in `[-clip, clip]`.
     pub clip: Option<f32>,
     /// Share of the training rows, those of the highest scores, that is left out before a second fit.
@@ -348,6 +355,10 @@ pub struct Options {
     pub beta_warmup: usize,
     /// What the decoder says about a row.
     pub likelihood: Likelihood,
+    /// Standard deviation of the noise added to rows before they are encoded, scaled units.
+    pub input_noise: f32,
+    /// Networks of these sizes that are fitted and joined to one.
+    pub members: usize,
     /// Which rows are fitted.
     pub train_on: TrainOn,
     /// Share of the rows that only evaluation sees.
@@ -364,8 +375,10 @@ pub struct Options {
     pub validation_fraction: f64,
     /// What a row's score is.
     pub score: Score,
-    /// Whether that was given: `auto` then leaves it.
-    pub score_by_hand: bool,
+    /// Heads, by the names that they have as scores, that a score of several is made without.
+    pub without: Vec<Score>,
+    /// Names of the options that were given: `auto` leaves them.
+    pub by_hand: Vec<&'static str>,
     /// Sizes of its heads.
     pub sizes: HeadSizes,
     /// Seed of splits, initialisation, shuffling and noise.
@@ -380,6 +393,7 @@ impl Default for Options {
             preset: Preset::Reference,
             contamination: Contamination::Auto,
             flash_budget: Bytes(64 * 1024),
+            scaling: Scaling::Standard,
             clip: None,
             trim: 0.0,
             hidden: vec![64, 32],
@@ -391,6 +405,8 @@ impl Default for Options {
             beta_schedule: Schedule::Linear,
             beta_warmup: 30,
             likelihood: Likelihood::Mse,
+            input_noise: 0.0,
+            members: 1,
             train_on: TrainOn::All,
             test_fraction: 0.2,
             quantile: 0.95,
@@ -399,7 +415,8 @@ impl Default for Options {
             patience: None,
             validation_fraction: 0.1,
             score: Score::Mse,
-            score_by_hand: false,
+            without: Vec::new(),
+            by_hand: Vec::new(),
             sizes: HeadSizes::default(),
             seed: 0,
             threads: 1,
@@ -428,11 +445,14 @@ impl Options {
         let check = |ok: bool, name, found: String, expected| {
             if ok { Ok(()) } else { Err(OptionError { name, found, expected }) }
         };
-        let width = "widths from 1 to 65535, at most 7 of them, as in 64,32";
-        let widths_fit = self.hidden.iter().all(|width| (1..=65_535).contains(width));
+        let members = self.members.to_string();
+        check((1..=16).contains(&self.members), "members", members, "a number from 1 to 16")?;
+        let width = "widths from 1 to 65535, of all members together, at most 7 of them, as in 64,32";
+        let widths_fit = self.hidden.iter().all(|width| (1..=65_535 / self.members).contains(width));
         check((1..=7).contains(&self.hidden.len()) && widths_fit, "hidden", join(&self.hidden), width)?;
         let whole = "a whole number above 0";
-        check((1..=65_535).contains(&self.latent), "latent", self.latent.to_string(), "a number from 1 to 65535")?;
+        let latents = "a number from 1 to 65535, of all members together";
+        check((1..=65_535 / self.members).contains(&self.latent), "latent", self.latent.to_string(), latents)?;
         check(self.epochs > 0, "epochs", self.epochs.to_string(), whole)?;
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
         check(self.threads > 0, "threads", self.threads.to_string(), whole)?;
@@ -440,8 +460,15 @@ impl Options {
         check(self.sizes.draws > 0, "draws", self.sizes.draws.to_string(), "a number from 1 to 255")?;
         check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
         check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta.to_string(), "a number of at least 0")?;
+        let noise = self.input_noise.is_finite() && self.input_noise >= 0.0;
+        check(noise, "input-noise", self.input_noise.to_string(), "a number of at least 0, usually below 1")?;
         let clips = self.clip.is_none_or(|clip| clip.is_finite() && clip > 0.0);
         check(clips, "clip", self.clip.unwrap_or(0.0).to_string(), "a number above 0, usually 8")?;
+        let heads = self.score_or_auto().heads(self.likelihood, self.sizes);
+        let is_head = |without: &Score| heads.iter().any(|kind| kind.name() == without.name());
+        let left = self.without.is_empty() || self.without.len() < heads.len();
+        let names = self.without.iter().map(|without| without.name()).collect::<Vec<_>>().join(",");
+        check(left && self.without.iter().all(is_head), "without", names, "some heads of the score, not all of them")?;
         let share = "a fraction of at least 0 and below 1";
         for (name, fraction) in [
             ("test-fraction", self.test_fraction),
@@ -453,6 +480,21 @@ impl Options {
         }
         let quantile = "a quantile above 0 and below 1, as in 0.95";
         check(self.quantile > 0.0 && self.quantile < 1.0, "quantile", self.quantile.to_string(), quantile)
+    }
+
+    /// The score that was given, or what `auto` takes where none was.
+    pub fn score_or_auto(&self) -> Score {
+        let chosen = self.preset == Preset::Auto && !self.by_hand.contains(&"score");
+        if chosen { Score::Density } else { self.score }
+    }
+
+    /// The heads of the score, less those that it is to be made without.
+    pub fn heads(&self) -> Vec<HeadKind> {
+        let mut heads = self.score.heads(self.likelihood, self.sizes);
+        if heads.len() > 1 {
+            heads.retain(|kind| self.without.iter().all(|without| without.name() != kind.name()));
+        }
+        heads
     }
 
     /// The schedule with its parameters.
@@ -481,11 +523,18 @@ mod tests {
     #[test]
     fn each_option_outside_its_range_is_named() {
         type Break = fn(&mut Options);
-        let broken: [(&str, Break); 19] = [
+        let broken: [(&str, Break); 26] = [
             ("hidden", |o| o.hidden = vec![]),
             ("hidden", |o| o.hidden = vec![64, 0]),
             ("hidden", |o| o.hidden = vec![8; 8]),
             ("latent", |o| o.latent = 0),
+            ("hidden", |o| (o.hidden, o.members) = (vec![40_000], 2)),
+            ("members", |o| o.members = 0),
+            ("members", |o| o.members = 17),
+            ("input-noise", |o| o.input_noise = -0.1),
+            ("input-noise", |o| o.input_noise = f32::INFINITY),
+            ("without", |o| o.without = vec![Score::Mse]),
+            ("without", |o| (o.score, o.without) = (Score::Density, vec![Score::Isolation])),
             ("epochs", |o| o.epochs = 0),
             ("batch-size", |o| o.batch_size = 0),
             ("threads", |o| o.threads = 0),

@@ -1,16 +1,16 @@
-//! Standardization of features: statistics of the training rows in f64, applied as the device applies them, in f32.
+//! Scaling of features: statistics of the training rows in f64, applied as the device applies them, in f32.
 
 use edgevae_core::{clip, standardize};
 use ndarray::{Array2, ArrayView2};
 use thiserror::Error;
 
-/// Mean and scale of each feature: `x = (raw - mean) * (1 / scale)`.
+/// Centre and scale of each feature: `x = (raw - mean) * (1 / scale)`.
 ///
-/// `scale` is the population standard deviation (divided by `n`, not `n - 1`), or 1 for a constant feature.
-/// The mean doubles as the fill value of missing cells, so that a filled cell becomes exactly 0.
+/// By [`Scaler::fit`] these are the mean and the population standard deviation (divided by `n`, not `n - 1`), or 1 for a constant
+/// feature; by [`Scaler::robust`] the median and the quartile range. The mean doubles as the fill value of missing cells, so that a filled cell becomes exactly 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaler {
-    /// Mean of each feature over its present values, `[IN]`, raw units.
+    /// Mean or median of each feature over its present values, `[IN]`, raw units.
     pub mean: Vec<f64>,
     /// Divisor of each feature, `[IN]`, raw units, positive.
     pub scale: Vec<f64>,
@@ -18,6 +18,16 @@ pub struct Scaler {
     pub constant: Vec<usize>,
     /// Scaled features are held in `[-clip, clip]`, as the core does; `None`: they are taken as they are.
     pub clip: Option<f32>,
+}
+
+/// Range of the middle half of the standard normal distribution.
+const NORMAL_QUARTILE_RANGE: f64 = 1.348_979_500_392_163_5;
+
+/// Linear between the two nearest of at least one sorted value.
+fn quantile(sorted: &[f32], share: f64) -> f64 {
+    let at = share * (sorted.len() - 1) as f64;
+    let (low, high) = (f64::from(sorted[at.floor() as usize]), f64::from(sorted[at.ceil() as usize]));
+    low + (at - at.floor()) * (high - low)
 }
 
 /// Rows that no scaler can be made from.
@@ -53,6 +63,31 @@ impl Scaler {
             moments.push(row);
         }
         moments.finish()
+    }
+
+    /// Centre and scale that a share of wild values does not move: median, and quartile range over 1.349.
+    ///
+    /// That is the range of the middle half of the standard normal distribution: Gaussian features get the scale of
+    /// [`Scaler::fit`], up to chance. Where half of the values or more are equal, so that the range is 0, the scale is the standard
+    /// deviation.
+    ///
+    /// # Shapes
+    /// - `features`: `[ROWS, IN]`, raw units
+    ///
+    /// # Errors
+    /// As [`Scaler::fit`].
+    pub fn robust(features: ArrayView2<'_, f32>) -> Result<Self, ScalerError> {
+        let mut scaler = Self::fit(features)?;
+        for (feature, column) in features.columns().into_iter().enumerate() {
+            let mut values: Vec<f32> = column.iter().copied().filter(|value| !value.is_nan()).collect();
+            values.sort_unstable_by(f32::total_cmp);
+            let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&values, share));
+            let range = (high - low) / NORMAL_QUARTILE_RANGE;
+            if range > f64::from(f32::EPSILON) * median.abs() && range >= f64::from(f32::MIN_POSITIVE) {
+                (scaler.mean[feature], scaler.scale[feature]) = (median, range);
+            }
+        }
+        Ok(scaler)
     }
 
     /// Mean of each feature as the model file holds it: rounded once to f32.
@@ -254,6 +289,16 @@ mod tests {
             let (mean, deviation) = two_pass(&column.to_vec());
             assert!(mean.abs() < 1e-5 && (deviation - 1.0).abs() < 1e-5, "{mean} {deviation}");
         }
+    }
+
+    #[test]
+    fn a_robust_scale_is_that_of_the_middle_half_whatever_the_rest_is() {
+        let values = |wild: f32| Array2::from_shape_fn((101, 1), |(i, _)| if i < 90 { i as f32 } else { wild });
+        let (tame, wild) = (Scaler::robust(values(95.0).view()).unwrap(), Scaler::robust(values(1e9).view()).unwrap());
+        assert_eq!(tame, wild);
+        assert_eq!((tame.mean[0], tame.scale[0]), (50.0, 50.0 / NORMAL_QUARTILE_RANGE));
+        let mostly_zero = array![[0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [6.0], [f32::NAN]];
+        assert_eq!(Scaler::robust(mostly_zero.view()), Scaler::fit(mostly_zero.view()), "no range in the middle half");
     }
 
     proptest! {

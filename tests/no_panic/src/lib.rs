@@ -61,7 +61,7 @@ pub unsafe extern "C" fn probe_score(
     let names = model.feature_names().map(str::len).sum::<usize>();
     let mut sum = (sizes + names + model.parameters() + model.head_costs().count()) as f32;
     if let (Ok(mut detector), Some(sample)) = (Detector::<10, 64, 48>::new(&model), sample.first_chunk()) {
-        sum += outcome(detector.score(sample)) + detector.explain()[0];
+        sum += outcome(detector.score(sample)) + detector.explain()[0] + detector.largest::<3>()[2].value;
     }
     if let Ok(mut detector) = SliceDetector::new(&model, scratch) {
         sum += outcome(detector.score(sample));

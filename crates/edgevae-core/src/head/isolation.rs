@@ -14,7 +14,8 @@ pub const MAX_DEPTH: u8 = 8;
 /// Each tree is complete: `2^DEPTH - 1` splits in the order of a heap, then a byte for each leaf, which holds
 /// `16 * (limit - path length)`, the path length with the expected rest for training rows that the leaf still holds. A
 /// sample takes the right branch of a split where `x[feature] >= threshold`. What a feature contributes is how far the
-/// score falls when the feature is replaced by its mean (0 in scaled units).
+/// score falls when the feature is replaced by its mean (0 in scaled units), times its distance from there: trees cannot
+/// tell a reading at the edge of the training rows from one far beyond.
 ///
 /// # Shapes
 /// - for each tree: splits `[2^DEPTH - 1]` of a `u16` feature and an `i16` threshold, then leaves `[2^DEPTH]` of `u8`
@@ -81,7 +82,8 @@ impl Head for Isolation<'_> {
             Some(&x) if other != feature => x,
             _ => 0.0,
         };
-        self.score(representation) - self.score_of(replaced)
+        let distance = representation.x.get(feature).map_or(0.0, |x| x.abs());
+        (self.score(representation) - self.score_of(replaced)) * distance
     }
 
     #[expect(
@@ -117,8 +119,8 @@ mod tests {
         let score = |x: [f32; 2]| head.score(&Representation { x: &x, ..Representation::default() });
         assert_eq!([[0.0, -1.5], [0.0, -1.0], [0.5, 0.0], [0.5, 2.0]].map(score), [1.0, 2.0, 3.0, 4.0]);
         let representation = Representation { x: &[0.5, 2.0], ..Representation::default() };
-        // Without the first feature the sample falls to leaf 2, without the second to leaf 3.
-        assert_eq!([0, 1].map(|feature| head.contribution(&representation, feature)), [2.0, 1.0]);
+        // Without the first feature, 0.5, the sample falls from 4 to 2, without the second, 2, to 3.
+        assert_eq!([0, 1].map(|feature| head.contribution(&representation, feature)), [1.0, 2.0]);
         assert!(head.is_sound());
         assert!(!Isolation::new(&packed, 1, 2).is_sound(), "a split asks for a feature that is not there");
         assert_eq!(head.multiply_adds(Sizes { inputs: 2, latent: 1, decode: 0 }), 2);

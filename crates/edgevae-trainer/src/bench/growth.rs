@@ -65,6 +65,8 @@ pub fn measure_here(point: Point) -> anyhow::Result<Measured> {
         learning_rate: 1e-3,
         beta: 1.0,
         schedule: BetaSchedule::Constant,
+        input_noise: 0.0,
+        members: 1,
         patience: None,
         seed: 0,
         threads: 1,

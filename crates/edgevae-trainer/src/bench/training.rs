@@ -100,6 +100,8 @@ impl Case {
             learning_rate: 1e-3,
             beta: 1.0,
             schedule: BetaSchedule::Linear { warmup: 30 },
+            input_noise: 0.0,
+            members: 1,
             patience: None,
             seed: 0,
             threads,
@@ -141,7 +143,8 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
     let eps = step.noise(BATCH);
     let graph_step = rayon::ThreadPoolBuilder::new().num_threads(1).build()?.install(|| {
         median_seconds(21, || {
-            let (_, gradient) = graph::run(&case.shape, &state.parameters, batch.view(), eps.clone(), 1.0);
+            let (_, gradient) =
+                graph::run(&case.shape, &state.parameters, batch.view(), batch.view(), eps.clone(), 1.0);
             state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
         })
     });

@@ -84,7 +84,7 @@ impl Cmd {
             for (row, sample) in scored.rows().zip(scored.samples()) {
                 push(row.number, row.verdict, text);
                 if let Some(explainer) = explainer {
-                    let top = explainer.top(sample, count).iter().map(|&(at, contribution)| (names[at], contribution));
+                    let top = explainer.top(sample, count).iter().map(|found| (names[found.feature], found.value));
                     explain(&top.collect::<Vec<_>>(), text);
                 }
             }

@@ -90,7 +90,7 @@ impl Cmd {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
             eprintln!("{chosen}{sampled}");
         }
-        progress.set_epochs(if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
+        progress.set_epochs(options.members * if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
         let on_epoch = &mut |record: &EpochRecord| {
             progress.epoch(record);
             ControlFlow::Continue(())

@@ -4,7 +4,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::state::TrainingState;
-use super::{EpochRecord, FitError, FitOptions, Windows};
+use super::{EpochRecord, FitOptions, Windows};
 
 /// Weights, Adam's moments, the place in the schedules (the epoch), what early stopping remembers, and the history.
 ///
@@ -26,9 +26,14 @@ impl Checkpoint {
         self.state.epochs
     }
 
-    /// State and history, when this is a checkpoint of the run with that fingerprint.
-    pub(super) fn of_run(self, run: u64) -> Result<(TrainingState, Vec<EpochRecord>), FitError> {
-        if self.run == run { Ok((self.state, self.history)) } else { Err(FitError::OtherRun) }
+    /// Whether it belongs to the run with that fingerprint.
+    pub(super) fn is_of(&self, run: u64) -> bool {
+        self.run == run
+    }
+
+    /// State and history.
+    pub(super) fn resume(self) -> (TrainingState, Vec<EpochRecord>) {
+        (self.state, self.history)
     }
 }
 

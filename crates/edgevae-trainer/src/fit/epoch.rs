@@ -34,6 +34,7 @@ pub(crate) fn epoch(
     let (seed, epoch) = (options.seed, state.epochs);
     let mut shuffle = stream(seed, Purpose::Shuffle, epoch);
     let mut noise = stream(seed, Purpose::Noise, epoch);
+    let mut corruption = stream(seed, Purpose::Corruption, epoch);
 
     let mut sums = Averages::default();
     let (mut rows, mut batch) = (0, 0);
@@ -41,6 +42,9 @@ pub(crate) fn epoch(
         for chosen in order(window.nrows(), &mut shuffle).chunks(options.batch_size) {
             batch += 1;
             step.draw(&mut noise, chosen.len());
+            if options.input_noise > 0.0 {
+                step.draw_corruption(&mut corruption, chosen.len(), options.input_noise);
+            }
             let terms = step.run(&state.parameters, window, chosen, beta);
             let objective = terms.reconstruction_loss + f64::from(beta) * terms.kl;
             if !objective.is_finite() {

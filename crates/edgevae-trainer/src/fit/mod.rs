@@ -5,6 +5,7 @@ mod checkpoint;
 pub(crate) mod epoch;
 mod error;
 pub(crate) mod graph;
+mod members;
 pub(crate) mod random;
 pub(crate) mod state;
 pub(crate) mod step;
@@ -48,6 +49,11 @@ pub struct FitOptions {
     pub beta: f32,
     /// How the weight of the KL term gets there.
     pub schedule: BetaSchedule,
+    /// Standard deviation of Gaussian noise added to the rows before they are encoded, not to what they are reconstructed
+    /// to, in scaled units; 0: none.
+    pub input_noise: f32,
+    /// Networks that are fitted one after the other from seeds of their own and joined to one.
+    pub members: usize,
     /// Stop after so many epochs at the full beta without a new minimum of the validation objective.
     pub patience: Option<usize>,
     /// Determines initial weights, order of rows and noise.
@@ -95,7 +101,7 @@ pub struct Fit {
     /// KL of each latent in nats, averaged over the training rows, of the final network; active above [`ACTIVE_KL`].
     pub kl_per_latent: Vec<f64>,
     /// The epoch (from 1) whose weights were kept: the last one, or with `patience` the one of the smallest validation
-    /// objective.
+    /// objective; of several members the latest.
     pub best_epoch: usize,
     /// Why the fit ended early, if it did.
     pub stopped: Option<Stopped>,
@@ -112,7 +118,12 @@ impl FitOptions {
     fn check(&self, train: &ArrayView2<f32>, validation: Option<&ArrayView2<f32>>) -> Result<(), FitError> {
         self.shape.check()?;
         self.schedule.check(self.epochs)?;
-        for (option, found) in [("epochs", self.epochs), ("batch size", self.batch_size), ("threads", self.threads)] {
+        for (option, found) in [
+            ("epochs", self.epochs),
+            ("batch size", self.batch_size),
+            ("members", self.members),
+            ("threads", self.threads),
+        ] {
             if found == 0 {
                 return Err(FitError::Option { option, found: 0.0, expected: "at least 1" });
             }
@@ -128,6 +139,10 @@ impl FitOptions {
         if !(self.beta.is_finite() && self.beta >= 0.0) {
             let found = self.beta.into();
             return Err(FitError::Option { option: "beta", found, expected: "0 or a positive number" });
+        }
+        if !(self.input_noise.is_finite() && self.input_noise >= 0.0) {
+            let found = self.input_noise.into();
+            return Err(FitError::Option { option: "input noise", found, expected: "0 or a positive number" });
         }
         if self.patience.is_some() && validation.is_none() {
             return Err(FitError::NoValidation);
@@ -187,6 +202,43 @@ pub fn fit_from(
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
     options.check(&windows.sample(), validation.as_ref())?;
+    let Checkpoints { mut from, every, save } = checkpoints;
+    // Reads every row: only where a checkpoint needs it.
+    let checkpointed = from.is_some() || every > 0;
+    let members: Vec<(FitOptions, u64)> = (0..options.members)
+        .map(|member| {
+            let own = FitOptions { seed: members::seed(options.seed, member), ..options.clone() };
+            let run = if checkpointed { checkpoint::fingerprint(windows, validation, &own) } else { 0 };
+            (own, run)
+        })
+        .collect();
+    if from.as_ref().is_some_and(|from| !members.iter().any(|(_, run)| from.is_of(*run))) {
+        return Err(FitError::OtherRun);
+    }
+    let mut fits = Vec::with_capacity(options.members);
+    for (own, run) in &members {
+        // Members before the one of the checkpoint are fitted again, to the same bits.
+        let start = from.take_if(|from| from.is_of(*run));
+        let checkpoints = Checkpoints { from: start, every, save: &mut *save };
+        let fit = fit_member(checkpoints, *run, windows, validation, own, on_epoch)?;
+        let interrupted = fit.stopped == Some(Stopped::Interrupted);
+        fits.push(fit);
+        if interrupted {
+            break;
+        }
+    }
+    Ok(Fit::join(&options.shape, fits))
+}
+
+/// Fits one network.
+fn fit_member(
+    checkpoints: Checkpoints<'_>,
+    run: u64,
+    windows: &mut dyn Windows,
+    validation: Option<ArrayView2<f32>>,
+    options: &FitOptions,
+    on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
+) -> Result<Fit, FitError> {
     let threads = options.threads;
     let workers = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -195,11 +247,8 @@ pub fn fit_from(
     let batch = options.batch_size.min(windows.rows());
     let mut step = Step::new(&options.shape, batch, threads, Level::best());
 
-    // Reads every row: only where a checkpoint needs it.
-    let checkpointed = checkpoints.from.is_some() || checkpoints.every > 0;
-    let run = if checkpointed { checkpoint::fingerprint(windows, validation, options) } else { 0 };
     let (mut state, mut history) = match checkpoints.from {
-        Some(checkpoint) => checkpoint.of_run(run)?,
+        Some(checkpoint) => checkpoint.resume(),
         None => (TrainingState::new(&options.shape, options.seed), Vec::with_capacity(options.epochs)),
     };
     let mut stopped = None;

@@ -10,15 +10,21 @@ use crate::vae::{Linear, Shape};
 /// `(reconstruction_loss, kl)` of a batch.
 ///
 /// # Shapes
-/// - `parameters`: as [`Shape::layers`] places them; `x`: `[BATCH, IN]`; `eps`: `[BATCH * LATENT]`
-pub fn terms(shape: &Shape, parameters: &[f64], x: ArrayView2<f32>, eps: &[f32]) -> (f64, f64) {
+/// - `parameters`: as [`Shape::layers`] places them; `x`, what is encoded, and `target`, what is to be reconstructed: `[BATCH, IN]`;
+///   `eps`: `[BATCH * LATENT]`
+pub fn terms(
+    shape: &Shape,
+    parameters: &[f64],
+    x: ArrayView2<f32>,
+    target: ArrayView2<f32>,
+    eps: &[f32],
+) -> (f64, f64) {
     let layers = shape.layers();
     let (encoder, decoder) = layers.split_at(shape.encoder_depth());
     let run = |layers: &[Linear], x: Vec<f64>| layers.iter().fold(x, |x, layer| dense(layer, parameters, &x));
     let (mut loss, mut kl) = (0.0, 0.0);
-    for (x, eps) in x.rows().into_iter().zip(eps.chunks(shape.latent)) {
-        let x: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
-        let heads = run(encoder, x.clone());
+    for ((x, target), eps) in x.rows().into_iter().zip(target.rows()).zip(eps.chunks(shape.latent)) {
+        let heads = run(encoder, x.iter().map(|&v| f64::from(v)).collect());
         let (mu, logvar) = heads.split_at(shape.latent);
         let limit = f64::from(LOGVAR_LIMIT);
         let logvar: Vec<f64> = logvar.iter().map(|v| v.clamp(-limit, limit)).collect();
@@ -32,9 +38,9 @@ pub fn terms(shape: &Shape, parameters: &[f64], x: ArrayView2<f32>, eps: &[f32])
             Likelihood::Gaussian => logvar,
             Likelihood::GaussianPerFeature => &parameters[shape.feature_logvar()],
         };
-        for ((x_hat, x), logvar) in x_hat.iter().zip(&x).zip(logvar) {
+        for ((x_hat, &x), logvar) in x_hat.iter().zip(target).zip(logvar) {
             let logvar = logvar.clamp(LOGVAR_BOUNDS.0.into(), LOGVAR_BOUNDS.1.into());
-            loss += 0.5 * (logvar + (x_hat - x).powi(2) * (-logvar).exp());
+            loss += 0.5 * (logvar + (x_hat - f64::from(x)).powi(2) * (-logvar).exp());
         }
     }
     let batch = x.nrows() as f64;
@@ -48,11 +54,18 @@ fn dense(layer: &Linear, parameters: &[f64], x: &[f64]) -> Vec<f64> {
 }
 
 /// The gradient of `reconstruction_loss + beta * kl` by central differences.
-pub fn gradient(shape: &Shape, parameters: &[f64], x: ArrayView2<f32>, eps: &[f32], beta: f64) -> Vec<f64> {
+pub fn gradient(
+    shape: &Shape,
+    parameters: &[f64],
+    x: ArrayView2<f32>,
+    target: ArrayView2<f32>,
+    eps: &[f32],
+    beta: f64,
+) -> Vec<f64> {
     const STEP: f64 = 1e-6;
     let mut at = parameters.to_vec();
     let objective = |at: &[f64]| {
-        let (loss, kl) = terms(shape, at, x, eps);
+        let (loss, kl) = terms(shape, at, x, target, eps);
         loss + beta * kl
     };
     let differences = (0..at.len()).map(|k| {

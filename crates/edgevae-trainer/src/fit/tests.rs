@@ -34,6 +34,8 @@ fn options(inputs: usize) -> FitOptions {
         learning_rate: 1e-3,
         beta: 1.0,
         schedule: BetaSchedule::Linear { warmup: 2 },
+        input_noise: 0.0,
+        members: 1,
         patience: None,
         seed: 0,
         threads: 1,
@@ -263,12 +265,14 @@ fn the_gradient_of_each_likelihood_is_that_of_central_differences() {
             let x = mixture(rows.max(6), inputs, 12).slice(s![..rows, ..]).to_owned();
             let eps: Vec<f32> = (0..rows * latent).map(|k| ((k * 7) % 11) as f32 * 0.3 - 1.5).collect();
             let exact: Vec<f64> = parameters.iter().map(|&p| f64::from(p)).collect();
-            let (terms, gradient) = graph::run(&shape, &parameters, x.view(), eps.clone(), 0.7);
-            let (loss, kl) = reference::terms(&shape, &exact, x.view(), &eps);
+            // What is reconstructed is not what is encoded, as under input noise.
+            let target = x.mapv(|x| 0.8 * x - 0.1);
+            let (terms, gradient) = graph::run(&shape, &parameters, x.view(), target.view(), eps.clone(), 0.7);
+            let (loss, kl) = reference::terms(&shape, &exact, x.view(), target.view(), &eps);
             let close = |found: f64, expected: f64| (found - expected).abs() <= 2e-5 * (1.0 + expected.abs());
             assert!(close(terms.reconstruction_loss, loss), "{likelihood:?} {} {loss}", terms.reconstruction_loss);
             assert!(close(terms.kl, kl), "{likelihood:?} {} {kl}", terms.kl);
-            let expected = reference::gradient(&shape, &exact, x.view(), &eps, 0.7);
+            let expected = reference::gradient(&shape, &exact, x.view(), target.view(), &eps, 0.7);
             // Relative to the largest: the wild variances make some gradients thousands of times larger than others.
             let scale = expected.iter().fold(1.0, |largest: f64, v| largest.max(v.abs()));
             for (k, (found, expected)) in gradient.iter().zip(expected).enumerate() {
@@ -279,19 +283,25 @@ fn the_gradient_of_each_likelihood_is_that_of_central_differences() {
     }
 }
 
-/// A step over all rows of `x`, with its noise as the graph takes it: `[BATCH * LATENT]`.
+/// A step over all rows of `x`, with its noise as the graph takes it: `[BATCH * LATENT]`, and with `input_noise` what was encoded.
 fn step(
     shape: &Shape,
     parameters: &[f32],
     x: &Array2<f32>,
+    input_noise: f32,
     threads: usize,
     level: Level,
-) -> (Step, Averages, Vec<f32>) {
+) -> (Step, Averages, Vec<f32>, Array2<f32>) {
     let mut step = Step::new(shape, x.nrows(), threads, level);
     step.draw(&mut ChaCha8Rng::seed_from_u64(3), x.nrows());
     let eps = step.noise(x.nrows());
+    let mut encoded = x.clone();
+    if input_noise > 0.0 {
+        step.draw_corruption(&mut ChaCha8Rng::seed_from_u64(8), x.nrows(), input_noise);
+        encoded += &Array2::from_shape_vec(x.dim(), step.corruption(x.nrows())).unwrap();
+    }
     let terms = step.run(parameters, x.view(), &(0..x.nrows()).collect::<Vec<_>>(), 0.7);
-    (step, terms, eps)
+    (step, terms, eps, encoded)
 }
 
 /// Shapes and batches that end within, at and beyond a tile, a block and a task.
@@ -315,8 +325,9 @@ fn the_fast_step_agrees_with_the_graph_for_every_likelihood_and_shape() {
                 [crate::vae::initial_parameters(&shape, &mut ChaCha8Rng::seed_from_u64(4)), wild_parameters(&shape, 5)]
             {
                 let x = mixture(rows.max(6), inputs, 12).slice(s![..rows, ..]).to_owned();
-                let (step, found, eps) = step(&shape, &parameters, &x, 1, Level::best());
-                let (expected, gradient) = graph::run(&shape, &parameters, x.view(), eps, 0.7);
+                let noise = if rows % 2 == 0 { 0.5 } else { 0.0 };
+                let (step, found, eps, encoded) = step(&shape, &parameters, &x, noise, 1, Level::best());
+                let (expected, gradient) = graph::run(&shape, &parameters, encoded.view(), x.view(), eps, 0.7);
                 let close = |a: f64, b: f64| (a - b).abs() <= 2e-5 * (1.0 + b.abs());
                 assert!(close(found.reconstruction_loss, expected.reconstruction_loss), "{found:?} {expected:?}");
                 assert!(close(found.kl, expected.kl), "{found:?} {expected:?}");
@@ -336,18 +347,18 @@ fn the_bits_of_a_step_depend_neither_on_threads_nor_on_vectors() {
         let shape = Shape { inputs, hidden: hidden.to_vec(), latent, likelihood };
         let parameters = wild_parameters(&shape, 6);
         let x = mixture(rows, inputs, 14);
-        let bits = |(step, terms, eps): (Step, Averages, Vec<f32>)| {
+        let bits = |(step, terms, eps, encoded): (Step, Averages, Vec<f32>, Array2<f32>)| {
             let gradient: Vec<u32> = step.gradient().iter().map(|v| v.to_bits()).collect();
-            (gradient, terms, eps)
+            (gradient, terms, eps, encoded)
         };
-        let one = bits(step(&shape, &parameters, &x, 1, Level::best()));
-        let (two, three) =
-            (step(&shape, &parameters, &x, 2, Level::best()), step(&shape, &parameters, &x, 3, Level::best()));
+        let step = |threads, level| step(&shape, &parameters, &x, 0.3, threads, level);
+        let one = bits(step(1, Level::best()));
+        let (two, three) = (step(2, Level::best()), step(3, Level::best()));
         assert_eq!(two.0.is_parallel(), rows > 40, "the larger ones are worth two threads, the smallest is not");
         assert!(bits(two) == one, "two threads");
         assert!(bits(three) == one, "three threads");
         for level in Level::available() {
-            assert!(bits(step(&shape, &parameters, &x, 1, level)) == one, "{}", level.name());
+            assert!(bits(step(1, level)) == one, "{}", level.name());
         }
     }
 }
@@ -414,6 +425,34 @@ fn a_fit_that_goes_on_from_any_checkpoint_gives_the_bits_of_the_uninterrupted_on
             assert_eq!((fit.best_epoch, fit.stopped), (whole.best_epoch, whole.stopped));
         }
     }
+}
+
+#[test]
+fn input_noise_is_new_in_every_epoch_and_leaves_what_is_to_be_reconstructed() {
+    // Noise of 100 standard deviations drowns every row: the loss stays near that of predicting the mean, 2 of 4 features.
+    let train = mixture(300, 4, 3);
+    let clear = FitOptions { epochs: 60, learning_rate: 1e-2, beta: 0.0, ..options(4) };
+    let last = |options: &FitOptions| run(&train, options).history.last().unwrap().reconstruction_loss;
+    let (without, drowned) = (last(&clear), last(&FitOptions { input_noise: 100.0, ..clear.clone() }));
+    assert!(without < 0.3 && (1.5..4.0).contains(&drowned), "{without} {drowned}");
+}
+
+#[test]
+fn members_are_fitted_from_seeds_of_their_own_and_go_on_from_a_checkpoint_of_any_of_them() {
+    let train = mixture(200, 4, 3);
+    let options = FitOptions { members: 3, epochs: 4, input_noise: 0.2, ..options(4) };
+    let (whole, saved) = run_from(None, &train, None, &options).unwrap();
+    assert_eq!((whole.history.len(), whole.kl_per_latent.len(), saved.len()), (4, 9, 12));
+    let alone = run(&train, &FitOptions { members: 1, ..options.clone() });
+    assert_eq!(whole.kl_per_latent[..3], alone.kl_per_latent, "the first member has the seed of the run");
+    assert_ne!(whole.kl_per_latent[3..6], whole.kl_per_latent[..3]);
+    for checkpoint in [1, 5, 10].map(|at| saved[at].clone()) {
+        let (fit, more) = run_from(Some(checkpoint), &train, None, &options).unwrap();
+        assert_eq!(weights(&fit), weights(&whole));
+        assert!(more.len() < saved.len());
+    }
+    let error = run_from(Some(saved[5].clone()), &train, None, &FitOptions { members: 1, ..options }).unwrap_err();
+    assert_eq!(error, FitError::OtherRun, "a checkpoint of a member that the run does not have");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Heads fitted to a network: what [`edgevae_core::head`] needs to know about the training rows.
 //!
 //! A head's parameters come from the rows that were fitted; where several stand together, each gets a tail, the
-//! distribution of its own scores, so that their mean compares like with like.
+//! distribution of its own scores, so that their mean compares like with like, and a [`weight`] in it.
 
 mod covariance;
 mod histogram;
@@ -18,7 +18,14 @@ use crate::options::Storage;
 use crate::vae::Vae;
 
 pub use covariance::Whitening;
+pub use isolation::grow as grow_isolation_trees;
 pub use tail::fit as fit_tail;
+
+/// What a head counts in the mean of several: stored rows three times what others do. Measured over many data sets
+/// (docs/QUALITY.md).
+pub fn weight(kind: HeadKind) -> f64 {
+    if matches!(kind, HeadKind::Neighbours { .. }) { 3.0 } else { 1.0 }
+}
 
 /// What the network makes of the rows that heads are fitted to.
 ///

@@ -9,13 +9,13 @@ const BEYOND: f64 = 0.1;
 
 /// The tail of these scores as the model file holds it: step, rate, knots; see [`edgevae_core::head::tail::Tail`].
 ///
-/// Knot `k` is the quantile of `scores` that a share `exp(-k step)` exceeds. The rate is `ln 2` over the *median* excess
+/// Knot `k` is the quantile of `scores` that a share `exp(-k step)` exceeds, and counts `weight * k step` in the mean of the heads. The rate is `ln 2` over the *median* excess
 /// beyond the last knot, which equals one over the mean for an exponential tail and, other than the mean, does not care
 /// that a few of the rows may be anomalies.
 ///
 /// # Panics
 /// Without scores.
-pub fn fit(scores: &[f32]) -> Vec<f32> {
+pub fn fit(scores: &[f32], weight: f64) -> Vec<f32> {
     let mut sorted = scores.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
     let step = -BEYOND.ln() / (KNOTS - 1) as f64;
@@ -30,8 +30,8 @@ pub fn fit(scores: &[f32]) -> Vec<f32> {
     let excess = beyond.get(beyond.len() / 2).map_or(0.0, |&score| f64::from(score) - f64::from(last));
     // Scores that are all equal have no spread to measure by: then one unit of score is one nat.
     let rate = if excess > 0.0 { std::f64::consts::LN_2 / excess } else { 1.0 };
-    let rate = rate.clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX));
-    [step as f32, rate as f32].into_iter().chain(knots).collect()
+    let rate = (weight * rate).clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX));
+    [(weight * step) as f32, rate as f32].into_iter().chain(knots).collect()
 }
 
 #[cfg(test)]
@@ -46,12 +46,14 @@ mod tests {
 
     #[test]
     fn surprise_is_the_negative_log_of_the_tail_probability() {
-        let numbers = fit(&exponential(4000));
-        let tail = Tail::new(&numbers).unwrap();
-        assert!(tail.is_sound());
-        for score in [0.1f32, 0.5, 1.0, 2.0, 3.0, 6.0, 20.0] {
-            let found = tail.surprise(score);
-            assert!((found - score).abs() < 0.03 * score.max(0.5), "{score}: {found}");
+        for weight in [1.0, 1.8] {
+            let numbers = fit(&exponential(4000), weight);
+            let tail = Tail::new(&numbers).unwrap();
+            assert!(tail.is_sound());
+            for score in [0.1f32, 0.5, 1.0, 2.0, 3.0, 6.0, 20.0] {
+                let found = tail.surprise(score) / weight as f32;
+                assert!((found - score).abs() < 0.03 * score.max(0.5), "{score}: {found}");
+            }
         }
     }
 
@@ -59,7 +61,7 @@ mod tests {
     fn a_few_anomalies_among_the_rows_hardly_move_the_tail() {
         let mut scores = exponential(980);
         scores.extend([500.0; 20]);
-        let numbers = fit(&scores);
+        let numbers = fit(&scores, 1.0);
         let surprise = Tail::new(&numbers).unwrap().surprise(6.0);
         assert!((4.0..7.0).contains(&surprise), "{surprise}");
     }
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn any_scores_give_a_sound_tail() {
         for scores in [vec![1.0], vec![0.0; 50], vec![1.0, 2.0], vec![-3.0, 5.0, 5.0, 5.0], vec![1e-40, 1e38]] {
-            assert!(Tail::new(&fit(&scores)).unwrap().is_sound(), "{scores:?}");
+            assert!(Tail::new(&fit(&scores, 1.0)).unwrap().is_sound(), "{scores:?}");
         }
     }
 }

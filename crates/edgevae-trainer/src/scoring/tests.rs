@@ -236,6 +236,18 @@ proptest! {
 }
 
 #[test]
+fn without_a_clip_readings_beyond_what_a_stored_byte_can_be_have_the_bits_of_the_core() {
+    let kind = HeadKind::Neighbours { rows: 7, nearest: 3 };
+    for heads in [vec![kind], vec![kind, HeadKind::Histogram { bins: 5 }, HeadKind::Isolation { trees: 4, depth: 3 }]] {
+        let file = build(&[5, 2, 5, 3], &Recipe { heads, ..Recipe::new(Missing::Error, 6, 0.5) });
+        let far = [7.9, 8.0, 8.1, -8.1, 12.5, -900.0, 1e6, -1e9];
+        let cells: Vec<f32> = (0..3 * 40).map(|at| far[at * 7 % 8] * if at % 5 == 0 { 0.1 } else { 1.0 }).collect();
+        agrees(&file, &cells);
+        assert_eq!(by_core(&file.model().unwrap(), &cells).1, None, "each has a score");
+    }
+}
+
+#[test]
 fn every_kernel_scores_the_reference_shape_with_every_count_of_rows() {
     let file = model(&[64, 32, 8, 32, 64, 10], Missing::Error, 1, 0.3);
     let cells: Vec<f32> = (0..10 * 70).map(|i| ((i * 7919) % 101) as f32 * 0.04 - 2.0).collect();

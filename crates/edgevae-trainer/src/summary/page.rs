@@ -5,7 +5,7 @@ use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
 use crate::latent_map;
 use crate::metrics;
-use crate::options::{Likelihood, Preset, Schedule, Score, TrainOn};
+use crate::options::{Likelihood, Preset, Scaling, Schedule, Score, TrainOn};
 use crate::report::{self, Report, ReportError};
 use crate::train::{PARITY_LIMIT, Trained};
 use edgevae_core::SliceDetector;
@@ -162,7 +162,12 @@ impl Run<'_> {
             Preset::Auto => format!("by the shape of the data, within {} bytes of flash", options.flash_budget),
             Preset::Reference => "by hand, or the reference system".into(),
         };
-        let clip = options.clip.map_or("no limit".into(), |clip| format!("held within {clip} standard deviations"));
+        let unit = match options.scaling {
+            Scaling::Standard => "scaled by mean and standard deviation",
+            Scaling::Robust => "scaled by median and quartile range",
+        };
+        let clip = options.clip.map_or("no limit".into(), |clip| format!("held within {clip} of these"));
+        let noise = if options.input_noise > 0.0 { options.input_noise.to_string() } else { "none".into() };
         let fitted = match (options.train_on, options.trim) {
             (TrainOn::Normal, _) => "labelled normal".into(),
             (TrainOn::All, 0.0) => "all of the training split".into(),
@@ -175,10 +180,11 @@ impl Run<'_> {
             (
                 "network",
                 format!(
-                    "{inputs} - {} - {} - {} - {inputs}, ReLU",
+                    "{inputs} - {} - {} - {} - {inputs}, ReLU{}",
                     widths.join(" - "),
                     options.latent,
-                    back.join(" - ")
+                    back.join(" - "),
+                    if options.members > 1 { format!(", {} of them joined", options.members) } else { String::new() }
                 ),
             ),
             ("parameters", model.parameters().to_string()),
@@ -191,7 +197,8 @@ impl Run<'_> {
             ("optimizer", format!("Adam, learning rate {}", options.lr)),
             ("early stopping", stopped),
             ("fitted rows", fitted),
-            ("readings", clip),
+            ("readings", format!("{unit}, {clip}")),
+            ("input noise", noise),
             ("seed", options.seed.to_string()),
             ("fit", format!("{:.2} s", trained.fit_seconds)),
         ];
@@ -236,11 +243,11 @@ impl Run<'_> {
             ),
             Score::Histogram => ("rarity", "nats", "The score of a row is the sum over its features."),
             Score::Isolation => (
-                "splits saved by the feature",
-                "splits",
-                "By how much the score falls when the feature is replaced by its mean.",
+                "splits saved by the feature, times its distance from its mean",
+                "splits x scaled units",
+                "How far the score falls when the feature is replaced by its mean, times how far it lies from there.",
             ),
-            Score::Combined | Score::Novelty | Score::Outlier => {
+            Score::Combined | Score::Density => {
                 ("surprise", "nats", "The score of a row is the sum over its features.")
             }
         };

@@ -187,6 +187,8 @@ fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
         learning_rate: options.lr,
         beta: options.beta,
         schedule: options.schedule(),
+        input_noise: options.input_noise,
+        members: options.members,
         patience: options.patience,
         seed: options.seed,
         threads: options.threads,
@@ -385,14 +387,16 @@ impl<'d> Fitted<'d> {
     /// The footing comes from rows kept out of the fit for calibration, else from the fitted rows; never from the test
     /// rows, which only evaluate.
     fn heads(&self, options: &Options) -> Result<Vec<FittedHead>, TrainError> {
-        let kinds = options.score.heads(options.likelihood, options.sizes);
+        let kinds = options.heads();
         let head = |&kind| FittedHead::new(kind, self.network.fitting(), options.sizes.storage, options.seed);
         let mut heads: Vec<FittedHead> = kinds.iter().map(head).collect();
         if heads.len() > 1 {
             let footing = if self.rows.footing.is_empty() { &self.rows.fit } else { &self.rows.footing };
+            let weights: f64 = kinds.iter().copied().map(heads::weight).sum();
             for head in &mut heads {
+                let weight = heads::weight(head.kind) * kinds.len() as f64 / weights;
                 let alone = self.uncalibrated(std::slice::from_ref(head), options)?;
-                head.tail = heads::fit_tail(&scoring::score_rows(&alone, self.raw(footing).view(), footing)?);
+                head.tail = heads::fit_tail(&scoring::score_rows(&alone, self.raw(footing).view(), footing)?, weight);
             }
         }
         Ok(heads)

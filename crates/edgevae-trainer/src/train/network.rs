@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::fit::windows::InMemory;
 use crate::fit::{self, Checkpoints, EpochRecord, Fit};
 use crate::heads::Fitting;
-use crate::options::Options;
+use crate::options::{Options, Scaling};
 use crate::scaler::{Scaler, ScalerError};
 
 /// The network, its scaler, and the rows that it was fitted to.
@@ -37,7 +37,11 @@ impl Network {
     ) -> Result<Self, TrainError> {
         let raw = |indices: &[usize]| dataset.features.select(Axis(0), indices);
         let fit_raw = raw(&rows.fit);
-        let mut scaler = Scaler::fit(fit_raw.view())
+        let scaler = match options.scaling {
+            Scaling::Standard => Scaler::fit(fit_raw.view()),
+            Scaling::Robust => Scaler::robust(fit_raw.view()),
+        };
+        let mut scaler = scaler
             .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
         scaler.clip = options.clip;
         let validation = options.patience.map(|_| scaler.transform(raw(&rows.validation).view()));

@@ -193,3 +193,31 @@ fn neighbours(stored: &[i8], nearest: usize, x: ArrayView1<'_, f32>) -> f64 {
     distances.sort_unstable_by(f64::total_cmp);
     distances[..nearest].iter().sum::<f64>() / nearest as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use crate::options::{Options, Score};
+    use crate::train;
+    use edgevae_core::format::Missing;
+    use std::ops::ControlFlow;
+
+    #[test]
+    fn readings_beyond_what_a_stored_byte_can_be_are_the_same_to_both_without_a_clip() {
+        // Of 400 rows one lies 19 standard deviations from the mean, some 11 beyond what the head can tell apart.
+        let features = Array2::from_shape_fn((400, 2), |(row, column)| match row {
+            7 => 400.0,
+            row => ((row * (column + 3)) % 17) as f32,
+        });
+        let dataset = Dataset { names: vec!["a".into(), "b".into()], features, labels: None };
+        for score in [Score::Neighbours, Score::Density] {
+            let options =
+                Options { score, test_fraction: 0.0, hidden: vec![4], latent: 1, epochs: 2, ..Options::default() };
+            assert_eq!(options.clip, None);
+            let trained = train::train(&dataset, Missing::Error, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+            assert!(trained.fitted_rows.contains(&7), "the wild row is among those compared");
+            assert!(trained.parity.0 <= PARITY_LIMIT && trained.parity.1 > 300, "{:?}", trained.parity);
+        }
+    }
+}

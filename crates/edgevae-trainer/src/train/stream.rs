@@ -26,7 +26,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, table};
 use crate::fit::random::{Purpose, stream};
 use crate::fit::{self, Checkpoints, EpochRecord, FitError, Windows};
-use crate::options::{CalibrateOn, Options, Preset, TrainOn};
+use crate::options::{CalibrateOn, Options, Preset, Scaling, TrainOn};
 use crate::scaler::{Moments, Scaler, ScalerError};
 
 /// Bytes of a window's rows. Two exist at a time: one is trained on while the other is filled.
@@ -235,6 +235,10 @@ impl Streamed {
         if options.preset == Preset::Auto {
             split.take_footing(options);
             return Fitted::of_rows(checkpoints, dataset, missing, split, warnings, options, on_epoch);
+        }
+        if options.scaling == Scaling::Robust {
+            // Quantiles come from the sample of the rows to fit: one pass does not sort.
+            scaler = Scaler::robust(dataset.features.select(Axis(0), &split.fit).view()).unwrap_or(scaler);
         }
         scaler.clip = options.clip;
         rows::warn_about_columns(dataset, &scaler, &mut warnings);

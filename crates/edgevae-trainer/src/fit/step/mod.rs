@@ -29,6 +29,9 @@ const WORTH_THREADS: usize = 10_000_000;
 /// Rows of a weight gradient that are one thread's task: a multiple of 16 and of every block's size.
 const TASK_ROWS: usize = 48;
 
+/// A part of a batch, its rows and its noise.
+type Task<'a> = ((&'a mut Part, &'a [usize]), &'a [Lanes]);
+
 /// Everything a step works in.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -41,6 +44,8 @@ pub(crate) struct Step {
     words: Vec<u32>,
     /// The noise of the batch, `[TILES][LATENT]`.
     eps: Vec<Lanes>,
+    /// What is added to the rows before they are encoded, `[TILES][IN]`; empty where nothing is.
+    corruption: Vec<Lanes>,
     gradient: Vec<f32>,
     sampling: Duration,
     summing: Duration,
@@ -72,6 +77,7 @@ impl Step {
             part_tiles,
             words: Vec::new(),
             eps: Vec::new(),
+            corruption: Vec::new(),
             gradient,
             sampling: Duration::ZERO,
             summing: Duration::ZERO,
@@ -96,9 +102,22 @@ impl Step {
         self.sampling += start.elapsed();
     }
 
+    /// Draws what is added to the inputs of a batch of `rows`, Gaussian with standard deviation `deviation`, scaled units.
+    ///
+    /// # Source
+    /// Im et al. 2017, "Denoising criterion for variational auto-encoding framework" (arXiv:1511.06406).
+    pub fn draw_corruption(&mut self, rng: &mut ChaCha8Rng, rows: usize, deviation: f32) {
+        let start = Instant::now();
+        self.corruption.resize(rows.div_ceil(LANES) * self.shape.inputs, [0.0; LANES]);
+        noise::fill_normal(rng, &mut self.words, self.level, &mut self.corruption);
+        self.corruption.as_flattened_mut().iter_mut().for_each(|value| *value *= deviation);
+        self.sampling += start.elapsed();
+    }
+
     /// The terms of the objective for the chosen rows of a table; the gradient of the objective is then [`Step::gradient`].
     ///
-    /// The noise is that of [`Step::draw`].
+    /// The noise is that of [`Step::draw`]; after [`Step::draw_corruption`] the rows are encoded with that added, and
+    /// reconstructed without.
     ///
     /// # Shapes
     /// - `parameters`: as [`Shape::layers`] places them; `table`: `[ROWS, IN]`, scaled; `chosen`: row numbers, at most the
@@ -107,19 +126,21 @@ impl Step {
         let table = table.as_standard_layout();
         let table = table.as_slice().expect("the standard layout is a slice");
         let batch = chosen.len();
-        let Step { shape, layers, level, parts, eps, part_tiles, .. } = self;
+        let Step { shape, layers, level, parts, eps, corruption, part_tiles, .. } = self;
         let plan = Plan { shape, layers, level: *level, parameters, beta, batch };
         let used = batch.div_ceil(*part_tiles * LANES);
         let (rows, eps_rows) = (*part_tiles * LANES, *part_tiles * shape.latent);
-        let work = |((part, chosen), eps): ((&mut Part, &[usize]), &[Lanes])| {
+        let corruption_rows = *part_tiles * shape.inputs;
+        let work = |(number, ((part, chosen), eps)): (usize, Task<'_>)| {
             part.gather(&plan, table, chosen);
+            part.corrupt(corruption.get(number * corruption_rows..).unwrap_or_default());
             part.run(&plan, eps);
         };
         if used > 1 {
             let parts = parts[..used].par_iter_mut();
-            parts.zip(chosen.par_chunks(rows)).zip(eps.par_chunks(eps_rows)).for_each(work);
+            parts.zip(chosen.par_chunks(rows)).zip(eps.par_chunks(eps_rows)).enumerate().for_each(work);
         } else {
-            parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).for_each(work);
+            parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).enumerate().for_each(work);
         }
         let start = Instant::now();
         self.gather_gradient(used);
@@ -167,12 +188,13 @@ impl Step {
 
     /// The noise of [`Step::draw`] row by row, `[ROWS * LATENT]`.
     pub fn noise(&self, rows: usize) -> Vec<f32> {
-        let latent = self.shape.latent;
-        let of_row = |row: usize| {
-            let tile = &self.eps[row / LANES * latent..][..latent];
-            tile.iter().map(move |lanes| lanes[row % LANES])
-        };
-        (0..rows).flat_map(of_row).collect()
+        by_row(&self.eps, rows, self.shape.latent)
+    }
+
+    /// What [`Step::draw_corruption`] adds, row by row, `[ROWS * IN]`.
+    #[cfg(test)]
+    pub fn corruption(&self, rows: usize) -> Vec<f32> {
+        by_row(&self.corruption, rows, self.shape.inputs)
     }
 
     /// Where the time of all steps so far went.
@@ -190,4 +212,10 @@ impl Step {
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
+}
+
+/// Tiles as rows: `[TILES][WIDTH]` to `[ROWS * WIDTH]`.
+fn by_row(tiles: &[Lanes], rows: usize, width: usize) -> Vec<f32> {
+    let of_row = |row: usize| tiles[row / LANES * width..][..width].iter().map(move |lanes| lanes[row % LANES]);
+    (0..rows).flat_map(of_row).collect()
 }

@@ -28,6 +28,8 @@ pub struct Part {
     weight: Vec<Lanes>,
     /// The input of each layer: `x`, hidden values, and `z` for the decoder's first.
     inputs: Vec<Vec<Lanes>>,
+    /// `x` before anything was added to it; empty where nothing is.
+    clean: Vec<Lanes>,
     /// `mu` and `logvar` by the encoder.
     heads: Vec<Lanes>,
     /// What the decoder gives.
@@ -67,6 +69,7 @@ impl Part {
             rows: 0,
             weight: zeros(1),
             inputs: per_layer(|layer| layer.inputs),
+            clean: Vec::new(),
             heads: zeros(2 * shape.latent),
             output: zeros(shape.likelihood.decoder_outputs(shape.inputs)),
             deviation: zeros(shape.latent),
@@ -109,6 +112,22 @@ impl Part {
             }
         }
         self.clock.data += start.elapsed();
+    }
+
+    /// Adds noise to the rows and keeps them as they were for the objective; nothing where `noise` is empty.
+    ///
+    /// # Shapes
+    /// - `noise`: at least `[TILES][IN]`
+    pub fn corrupt(&mut self, noise: &[Lanes]) {
+        self.clean.clear();
+        if noise.is_empty() {
+            return;
+        }
+        let x = &mut self.inputs[0];
+        self.clean.extend_from_slice(x);
+        for (x, noise) in x.as_flattened_mut().iter_mut().zip(noise.as_flattened()) {
+            *x += noise;
+        }
     }
 
     /// Forward pass, objective, and backward pass to the gradient of every layer's output.
@@ -201,7 +220,7 @@ impl Part {
         let Some(gradient) = self.gradients.last_mut() else { return };
         plan.level.run(Loss {
             output: &self.output[..width],
-            x: &self.inputs[0][..self.tiles * inputs],
+            x: &if self.clean.is_empty() { &self.inputs[0] } else { &self.clean }[..self.tiles * inputs],
             weight: &self.weight[..self.tiles],
             variance: match likelihood {
                 Likelihood::Mse => Variance::Unit,
