@@ -196,7 +196,7 @@ impl Draft<'_> {
     pub fn calibrated(&self, calibration: &Calibration, set: CalibrationSet) -> Result<ModelFile, QuantizeError> {
         let header = Header {
             numbers: Numbers::Int8,
-            tool: TOOL,
+            tool: TOOL.as_bytes(),
             encoder_logvar: false,
             decoder_variance: DecoderVariance::Unit,
             threshold: calibration.threshold,
@@ -309,8 +309,8 @@ pub fn recalibrated(
     let header = Header {
         threshold: calibration.threshold,
         calibration: export::record(calibration, set),
-        tool: TOOL,
-        ..model.header().clone()
+        tool: TOOL.as_bytes(),
+        ..model.header()
     };
     with_threshold(&header, model.words())
 }

@@ -132,7 +132,7 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
     let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
     let header = Header {
         numbers: Numbers::Float32,
-        tool: "test",
+        tool: b"test",
         seed: 0,
         inputs: inputs as u16,
         encoder_layers: encoder_layers as u8,
