@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Picture = 20,
     /// The order in which the parts of files are read in an epoch.
     Order = 21,
+    /// Rows off the calibration rows, in an epoch of fine-tuning for integers.
+    Displacement = 22,
 }
 
 /// The generator of one purpose in one epoch (0 where epochs do not matter).
@@ -39,8 +41,8 @@ mod tests {
     #[test]
     fn every_purpose_and_epoch_has_numbers_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
-        use Purpose::{Draws, Initialization, Noise, Order, Picture, Shuffle};
-        for purpose in [Initialization, Shuffle, Noise, Draws, Picture, Order] {
+        use Purpose::{Displacement, Draws, Initialization, Noise, Order, Picture, Shuffle};
+        for purpose in [Initialization, Shuffle, Noise, Draws, Picture, Order, Displacement] {
             for epoch in 0..300 {
                 assert!(seen.insert(stream(7, purpose, epoch).next_u64()), "{purpose:?} {epoch}");
             }
