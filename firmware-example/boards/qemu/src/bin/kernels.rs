@@ -36,7 +36,9 @@ fn run() -> Result<(), Error> {
         for hidden in 1..=MOST {
             for widest in [false, true] {
                 if check(inputs, hidden, widest, &mut random).is_none() {
-                    eprintln!("kernel {KERNEL}: {inputs} inputs, {hidden} hidden units, widest {widest}: other outputs");
+                    eprintln!(
+                        "kernel {KERNEL}: {inputs} inputs, {hidden} hidden units, widest {widest}: other outputs"
+                    );
                     return Err(Error);
                 }
                 nets += 1;
