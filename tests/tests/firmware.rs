@@ -127,6 +127,26 @@ fn every_board_gives_the_integer_scores_of_the_desk() {
     }
 }
 
+/// Nets of every small shape, of random words and of the widest ones, against the definition of the arithmetic.
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn the_int8_kernel_of_every_board_is_the_one_defined() {
+    let dir = tempfile::tempdir().unwrap();
+    for board in boards() {
+        let words = [&board, "kernels"];
+        let image = script(dir.path(), "tools/build.sh", &words, &[("EDGEVAE_NUMBERS", "int8")]).ok();
+        let said = script(dir.path(), "tools/emulate.sh", &[&board, image.trim()], &[]).ok();
+        let kernel = match board.as_str() {
+            "microbit" => "thumb1",
+            "lm3s6965evb" => "portable",
+            "an547" => "helium",
+            "virt" | "sifive_e" => "riscv",
+            _ => "dsp",
+        };
+        assert_eq!(said.trim(), format!("kernel {kernel}: 800 nets as defined"), "{board}");
+    }
+}
+
 /// Scores of `samples.bin` by the core, one row after the other, little-endian.
 fn integers_on_the_desk(folder: &Path) -> Vec<u8> {
     let file = ModelFile::open(&folder.join("run/model-int8.evae")).unwrap();

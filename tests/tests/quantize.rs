@@ -117,3 +117,32 @@ fn the_mahalanobis_distance_has_an_integer_form() {
     assert!(report["rank_correlation"].as_f64().unwrap() > 0.999, "{report}");
     assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{report}");
 }
+
+#[test]
+fn fine_tuning_is_reported_and_no_worse_than_rounding() {
+    let dir = trained("--quantize --qat 5");
+    let tuned = json(&dir.path().join("run/quantization.json"))["tuned"].clone();
+    let error = |name: &str| tuned[name].as_f64().unwrap();
+    assert!(error("score_error") <= error("score_error_before"), "{tuned}");
+    let page = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    assert!(page.contains("<section id=\"quantization\"") && page.contains("fine-tuned for rounding for 5 epochs"));
+    assert!(fs::read_to_string(dir.path().join("run/config.toml")).unwrap().contains("qat = 5"));
+
+    let quantize =
+        "quantize --model run/model.evae --data rows.csv --label fault --out m8.evae --report m8.json --qat 5";
+    let printed = edgevae(dir.path(), quantize).ok();
+    assert!(printed.contains("fine-tuned for 5 epochs"), "{printed}");
+    let report = json(&dir.path().join("m8.json"));
+    assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{report}");
+    edgevae(dir.path(), "train --data rows.csv --label fault --qat 5 --out no").fails_with(&["--qat", "--quantize"]);
+}
+
+#[test]
+fn a_model_trained_on_a_stream_has_an_int8_form_too() {
+    let dir = trained("--stream --quantize");
+    let report = json(&dir.path().join("run/quantization.json"));
+    assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{report}");
+    assert!((50..200).contains(&report["rows"].as_u64().unwrap()), "the test rows alone: {report}");
+    edgevae(dir.path(), "score --model run/model-int8.evae --data rows.csv --out s.csv --quiet").ok();
+    assert_eq!(fs::read_to_string(dir.path().join("s.csv")).unwrap().lines().count(), 401);
+}

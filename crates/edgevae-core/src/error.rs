@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::format::HeadKind;
+
 /// Why a byte slice is not a usable model, or why a model does not fit a detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,8 +51,8 @@ pub enum LoadError {
     NotQuantized,
     /// The model's head has no integer form.
     NoIntegerForm {
-        /// Which head.
-        head: &'static str,
+        /// Which head; `None` for several.
+        head: Option<HeadKind>,
     },
     /// A sum of this layer could exceed 32 bits, or its scaling is out of bounds.
     Accumulator {
@@ -125,7 +127,8 @@ impl fmt::Display for LoadError {
             Self::NotQuantized => {
                 f.write_str("a float model where an int8 model is expected; make one with `edgevae quantize`")
             }
-            Self::NoIntegerForm { head } => write!(f, "the head `{head}` has no integer form"),
+            Self::NoIntegerForm { head: Some(head) } => write!(f, "the head `{}` has no integer form", head.name()),
+            Self::NoIntegerForm { head: None } => f.write_str("a combination of heads has no integer form"),
             Self::Accumulator { layer } => {
                 write!(f, "sums of layer {layer} could exceed 32 bits; quantize the model again")
             }

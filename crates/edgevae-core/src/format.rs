@@ -5,11 +5,13 @@
 //! trailing bytes and miss flipped bits, so a reader checks length and checksum before it believes any field.
 
 mod reader;
+mod utf8;
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use self::reader::Reader;
+use self::utf8::is_utf8;
 use crate::crc::checksum;
 use crate::error::LoadError;
 
@@ -181,8 +183,8 @@ pub enum Numbers {
 pub struct Header<'a> {
     /// What follows the header.
     pub numbers: Numbers,
-    /// Name and version of the tool that wrote the file.
-    pub tool: &'a str,
+    /// Name and version of the tool that wrote the file, UTF-8.
+    pub tool: &'a [u8],
     /// Seed of the run that trained it.
     pub seed: u64,
     /// Number of features.
@@ -216,7 +218,7 @@ impl Header<'_> {
     pub(crate) fn empty() -> Self {
         Self {
             numbers: Numbers::Float32,
-            tool: "",
+            tool: &[],
             seed: 0,
             inputs: 0,
             encoder_layers: 0,
@@ -338,6 +340,14 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a
     }
 }
 
+/// The header of a file that was decoded before.
+pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
+    let mut header = Header::empty();
+    let read = bytes.get(HEADER_AT..).and_then(|bytes| Reader(bytes).header(&mut header));
+    debug_assert!(read.is_some(), "the file was decoded before");
+    header
+}
+
 /// As [`decode`], whatever [`Numbers`] the file holds.
 ///
 /// # Errors
@@ -357,7 +367,7 @@ pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Resu
         return Err(LoadError::Checksum { stored, computed });
     }
     let mut reader = Reader(body.get(HEADER_AT..).ok_or(LoadError::Malformed)?);
-    reader.header(header).ok_or(LoadError::Malformed)?;
+    reader.header(header).filter(|()| is_utf8(header.tool)).ok_or(LoadError::Malformed)?;
     let pad = reader.bytes().ok_or(LoadError::Malformed)?;
     let tensors = reader.bytes().ok_or(LoadError::Malformed)?;
     if !reader.0.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {
@@ -369,6 +379,19 @@ pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Resu
     })
 }
 
+/// How many strings there are in [`Header::names`]; `None` for bytes that are no strings.
+pub(crate) fn count_names(names: &[u8]) -> Option<usize> {
+    let mut reader = Reader(names);
+    let mut count = 0_usize;
+    while !reader.0.is_empty() {
+        count = count.checked_add(1)?;
+        if !is_utf8(reader.bytes()?) {
+            return None;
+        }
+    }
+    Some(count)
+}
+
 /// The strings of [`Header::names`]; ends early at bytes that are no string.
 #[derive(Clone, Debug)]
 pub struct Names<'a>(&'a [u8]);
@@ -376,11 +399,6 @@ pub struct Names<'a>(&'a [u8]);
 impl<'a> Names<'a> {
     pub(crate) fn new(names: &'a [u8]) -> Self {
         Self(names)
-    }
-
-    /// Bytes that are not yet taken.
-    pub(crate) fn remaining(&self) -> usize {
-        self.0.len()
     }
 }
 

@@ -99,8 +99,7 @@ impl<'a> Model<'a> {
         }
         let encoder = usize::from(self.header.encoder_layers);
         let latent_is_inside = encoder > 0 && encoder < self.header.layers.len();
-        let mut names = self.feature_names();
-        let named = names.by_ref().take(inputs).count() == inputs && names.remaining() == 0;
+        let named = format::count_names(self.header.names) == Some(inputs);
         (inputs > 0 && latent_is_inside && width == inputs && needed == self.tensors.len() && named).then_some(())
     }
 

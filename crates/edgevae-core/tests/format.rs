@@ -35,7 +35,7 @@ fn tensors_are_aligned_for_in_place_reading() {
     assert_eq!(offset % format::TENSOR_ALIGN, 0);
     // One more letter in the header moves the pad, not the alignment.
     for letters in 1..20 {
-        let tool = "edgevae edgevae edgevae".get(..letters).unwrap();
+        let tool = b"edgevae edgevae edgevae".get(..letters).unwrap();
         let file = encode(&format::Header { tool, ..header() }, &tensors());
         let model = Model::from_bytes(file.bytes()).unwrap();
         assert_eq!((model.tensors().as_ptr().addr() - file.bytes().as_ptr().addr()) % format::TENSOR_ALIGN, 0);

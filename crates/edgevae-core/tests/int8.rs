@@ -136,10 +136,10 @@ fn rejects_shapes_and_numbers_that_cannot_score() {
     assert_eq!(load(Header { encoder_layers: 4, ..int8_header() }, &words), Some(LoadError::Shapes));
     assert_eq!(load(Header { encoder_logvar: true, ..int8_header() }, &words), Some(LoadError::Shapes));
     let head = |kind, knots| Header { heads: heapless::Vec::from_iter([HeadSpec { kind, knots }]), ..int8_header() };
-    assert_eq!(load(head(HeadKind::Elbo, 0), &words), Some(LoadError::NoIntegerForm { head: "elbo" }));
-    assert_eq!(load(head(HeadKind::Mse, 3), &words), Some(LoadError::NoIntegerForm { head: "mse" }));
+    assert_eq!(load(head(HeadKind::Elbo, 0), &words), Some(LoadError::NoIntegerForm { head: Some(HeadKind::Elbo) }));
+    assert_eq!(load(head(HeadKind::Mse, 3), &words), Some(LoadError::NoIntegerForm { head: Some(HeadKind::Mse) }));
     let two = Header { heads: [HeadSpec { kind: HeadKind::Mse, knots: 2 }; 2].into_iter().collect(), ..int8_header() };
-    assert_eq!(load(two, &words), Some(LoadError::NoIntegerForm { head: "combination" }));
+    assert_eq!(load(two, &words), Some(LoadError::NoIntegerForm { head: None }));
     assert_eq!(load(Header { heads: heapless::Vec::new(), ..int8_header() }, &words), Some(LoadError::Shapes));
     for bad in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert_eq!(load(Header { threshold: bad, ..int8_header() }, &words), Some(LoadError::Threshold));

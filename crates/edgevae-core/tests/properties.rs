@@ -292,7 +292,7 @@ proptest! {
     ) {
         let names = shape.names();
         let calibration = Calibration { set, rows, exceedances, quantile };
-        let header = Header { threshold, seed, tool: &tool, calibration, ..shape.header(&names) };
+        let header = Header { threshold, seed, tool: tool.as_bytes(), calibration, ..shape.header(&names) };
         let tensors = shape.tensors(supply(values, 1.0));
         let file = encode(&header, &tensors);
         let model = Model::from_bytes(file.bytes()).unwrap();

@@ -160,9 +160,14 @@ config! {
     /// Draws of z for the score reconstruction-probability [default: 16]
     #[arg(long, value_name = "N")]
     draws: u8,
-    /// Write an int8 form of the model as well, `model-int8.evae`, and its comparison with it, `quantization.json`
+    /// Write an int8 form of the model as well, `model-int8.evae`, and its comparison with it, `quantization.json`; the
+    /// preset is then reference
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     quantize: bool,
+    /// Fine-tune the weights of the int8 form for rounding, N epochs; worth it where rounding alone loses quality
+    /// [default: weights are rounded as they are]
+    #[arg(long, value_name = "N")]
+    qat: usize,
     /// Seed of data, splits, initialisation, shuffling and noise [default: 0]
     #[arg(long, value_name = "N")]
     seed: u64,
@@ -199,8 +204,12 @@ impl Config {
     /// Checks what is given.
     ///
     /// # Errors
-    /// Of an option outside its range.
+    /// Of an option outside its range, or one that says nothing without another.
     pub fn validate(&self) -> Result<(), OptionError> {
+        if let (Some(epochs), None | Some(false)) = (self.qat, self.quantize) {
+            let found = format!("{epochs} without --quantize");
+            return Err(OptionError { name: "qat", found, expected: "--quantize beside it, or no --qat" });
+        }
         self.options().validate()
     }
 
@@ -226,7 +235,8 @@ impl Config {
     }
 
     fn preset(&self) -> Preset {
-        let auto = self.data.is_some() && self.by_hand().is_empty();
+        // The scores that `auto` chooses among have no integer form.
+        let auto = self.data.is_some() && self.by_hand().is_empty() && self.quantize != Some(true);
         self.preset.unwrap_or(if auto { Preset::Auto } else { Preset::Reference })
     }
 
@@ -334,7 +344,7 @@ mod tests {
         let preset = |text: &str| parse(text).unwrap().options().preset;
         assert_eq!(preset("data = \"a.csv\""), Preset::Auto);
         assert_eq!(preset("data = \"a.csv\"\nseed = 3\ncontamination = 0\nclip = 5.0"), Preset::Auto);
-        for by_hand in ["latent = 4", "score = \"mse\"", "epochs = 9", "preset = \"reference\""] {
+        for by_hand in ["latent = 4", "quantize = true", "score = \"mse\"", "epochs = 9", "preset = \"reference\""] {
             assert_eq!(preset(&format!("data = \"a.csv\"\n{by_hand}")), Preset::Reference, "{by_hand}");
         }
         assert_eq!(preset("seed = 3"), Preset::Reference, "the reference data");
@@ -343,6 +353,14 @@ mod tests {
         assert_eq!(both.resolved().latent, Some(4), "the config file of the run repeats it");
         let score = parse("data = \"a.csv\"\npreset = \"auto\"\nscore = \"neighbours\"").unwrap();
         assert_eq!(score.options().by_hand, ["score"]);
+    }
+
+    #[test]
+    fn fine_tuning_for_integers_goes_with_integers() {
+        let check = |text: &str| parse(text).unwrap().validate().map_err(|error| error.to_string());
+        assert_eq!(check("quantize = true\nqat = 10"), Ok(()));
+        let expected = Err("--qat is 10 without --quantize; expected --quantize beside it, or no --qat".to_owned());
+        assert_eq!((check("qat = 10"), check("qat = 10\nquantize = false")), (expected.clone(), expected));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Export<'_> {
         tensors.extend(heads.iter().flat_map(|head| &head.packed).map(|&word| f32::from_bits(word)));
         let header = Header {
             numbers: Numbers::Float32,
-            tool: TOOL,
+            tool: TOOL.as_bytes(),
             seed: self.seed,
             inputs: self.names.len() as u16,
             encoder_layers: encoder.len() as u8,
@@ -99,7 +99,8 @@ fn push_layer(tensors: &mut Vec<f32>, layer: &DenseLayer) {
 /// The same model with another threshold: weights, scaler and names stay as they are.
 pub fn recalibrated(model: &edgevae_core::Model<'_>, calibration: &Calibration, set: CalibrationSet) -> ModelFile {
     let threshold = calibration.threshold;
-    let header = Header { threshold, calibration: record(calibration, set), tool: TOOL, ..model.header().clone() };
+    let header =
+        Header { threshold, calibration: record(calibration, set), tool: TOOL.as_bytes(), ..model.header().clone() };
     ModelFile::encode(&header, model.tensors())
 }
 

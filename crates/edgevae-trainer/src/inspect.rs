@@ -147,7 +147,7 @@ impl Inspection {
         Self {
             format_version: format::VERSION,
             numbers: "int8",
-            tool: header.tool.to_owned(),
+            tool: String::from_utf8_lossy(header.tool).into_owned(),
             seed: header.seed,
             checksum: checksum(bytes),
             signed,
@@ -166,7 +166,7 @@ impl Inspection {
             }],
             threshold: header.threshold,
             integer_threshold: Some(model.threshold()),
-            calibration: CalibrationInfo::of(header),
+            calibration: CalibrationInfo::of(&header),
             missing: missing(header.missing),
             features: features.collect(),
             file_bytes,
@@ -207,7 +207,7 @@ impl Inspection {
         Self {
             format_version: format::VERSION,
             numbers: "float32",
-            tool: header.tool.to_owned(),
+            tool: String::from_utf8_lossy(header.tool).into_owned(),
             seed: header.seed,
             checksum: checksum(bytes),
             signed,

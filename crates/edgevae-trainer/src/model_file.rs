@@ -138,9 +138,9 @@ pub enum AnyModel<'a> {
 
 impl<'a> AnyModel<'a> {
     /// The file's header: everything but the numbers.
-    pub fn header(&self) -> &Header<'a> {
+    pub fn header(&self) -> Header<'a> {
         match self {
-            Self::Float(model) => model.header(),
+            Self::Float(model) => model.header().clone(),
             Self::Int8(model) => model.header(),
         }
     }

@@ -34,7 +34,7 @@ fn header() -> Header<'static> {
     let layer = |(outputs, activation)| Layer { outputs: outputs as u16, activation };
     Header {
         numbers: Numbers::Float32,
-        tool: "edgevae reference net",
+        tool: b"edgevae reference net",
         seed: 0,
         inputs: INPUTS as u16,
         encoder_layers: 3,

@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
             1 => Numbers::Int8,
             _ => return None,
         };
-        header.tool = self.str()?;
+        header.tool = self.bytes()?;
         header.seed = self.varint()?;
         header.inputs = self.number()?;
         header.encoder_layers = self.byte()?;
@@ -207,7 +207,7 @@ mod tests {
                 CalibrationSet::File, CalibrationSet::ByHand][usize::from(missing % 5)];
             let header = Header {
                 numbers: if int8 { Numbers::Int8 } else { Numbers::Float32 },
-                tool: &tool,
+                tool: tool.as_bytes(),
                 seed,
                 inputs,
                 encoder_layers,

@@ -1,5 +1,7 @@
 //! The dense layer in integers.
 
+use core::hint::black_box;
+
 use super::kernel;
 use crate::dense::keep_rolled;
 
@@ -206,6 +208,8 @@ impl<'a> QuantizedDense<'a> {
                 let taken = rest.len().min(ASIDE * ROWS);
                 let (slots, others) = core::mem::take(&mut rest).split_at_mut(taken);
                 rest = others;
+                // Not known before the loop: LLVM would make two of it, one for each, with a kernel in both.
+                let write = black_box(write);
                 for (slot, &y) in slots.iter_mut().zip(outputs.as_flattened()) {
                     *slot = match write {
                         Write::Replace => y,

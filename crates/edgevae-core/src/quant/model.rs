@@ -4,7 +4,9 @@ use super::dense::QuantizedDense;
 use super::input::Input;
 use crate::dense::keep_rolled;
 use crate::error::LoadError;
-use crate::format::{self, Activation, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Names, Numbers};
+use crate::format::{
+    self, Activation, DecoderVariance, HeadKind, HeadSpec, Header, MAX_LAYERS, Missing, Names, Numbers,
+};
 
 /// Words before the inputs: the threshold, low half first, and the bits of the score's unit.
 pub const PREFIX: usize = 3;
@@ -13,11 +15,26 @@ pub const PREFIX: usize = 3;
 const MAHALANOBIS: bool = cfg!(feature = "mahalanobis");
 
 /// An int8 model file, checked once and then read in place.
+///
+/// It holds what scoring reads and no more: a value of up to 64 bytes is moved by a few instructions, a larger one by a
+/// call of `memcpy`, which many a firmware would have for this alone.
 #[derive(Clone, Debug)]
 pub struct QuantizedModel<'a> {
-    header: Header<'a>,
+    bytes: &'a [u8],
     words: &'a [i32],
+    /// Outputs of each layer, then zeros.
+    outputs: [u16; MAX_LAYERS],
+    /// Bit `l`: ReLU follows layer `l`.
+    relus: u16,
+    inputs: u16,
+    layers: u8,
+    encoder_layers: u8,
+    missing: Missing,
+    is_distance: bool,
 }
+
+// A bit for each layer.
+const _: () = assert!(MAX_LAYERS <= 16);
 
 impl<'a> QuantizedModel<'a> {
     /// Checks a model file and returns a view of it.
@@ -34,86 +51,56 @@ impl<'a> QuantizedModel<'a> {
     /// # Panics
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        // In the place of the result: a model by value would be copied on its way there.
-        let mut result = Ok(Self { header: Header::empty(), words: &[] });
-        if let Ok(model) = &mut result
-            && let Err(error) = model.load(bytes)
-        {
-            result = Err(error);
-        }
-        result
-    }
-
-    #[inline(never)]
-    fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
-        self.words = format::decode_words(bytes, &mut self.header)?;
-        if self.header.numbers != Numbers::Int8 {
+        let mut header = Header::empty();
+        let words = format::decode_words(bytes, &mut header)?;
+        if header.numbers != Numbers::Int8 {
             return Err(LoadError::NotQuantized);
         }
-        self.check_head()?;
-        self.check_shapes().ok_or(LoadError::Shapes)?;
-        if !is_positive(self.header.threshold.to_bits()) || !is_positive(self.unit_bits()) {
+        let is_distance = head(&header)? == HeadKind::Mahalanobis;
+        check_shapes(&header, words).ok_or(LoadError::Shapes)?;
+        let mut model = Self {
+            bytes,
+            words,
+            outputs: [0; MAX_LAYERS],
+            relus: 0,
+            inputs: header.inputs,
+            layers: 0,
+            encoder_layers: header.encoder_layers,
+            missing: header.missing,
+            is_distance,
+        };
+        for (slot, layer) in model.outputs.iter_mut().zip(&header.layers) {
+            *slot = layer.outputs;
+            model.relus |= u16::from(layer.activation == Activation::Relu) << model.layers;
+            model.layers = model.layers.saturating_add(1);
+            keep_rolled();
+        }
+        if !is_positive(header.threshold.to_bits()) || !is_positive(model.unit_bits()) {
             return Err(LoadError::Threshold);
         }
+        model.check_numbers()?;
+        Ok(model)
+    }
+
+    /// That inputs and sums are within the bounds of the format.
+    #[inline(never)]
+    fn check_numbers(&self) -> Result<(), LoadError> {
         for (feature, input) in self.inputs_of().enumerate() {
             if !input.is_sound() {
                 return Err(LoadError::Scale { feature });
             }
         }
-        for (layer, dense) in self.layers().enumerate() {
+        for (layer, dense) in self.layers().chain(self.whitening()).enumerate() {
             if !dense.is_sound() {
                 return Err(LoadError::Accumulator { layer });
             }
         }
-        match self.whitening() {
-            Some(dense) if !dense.is_sound() => Err(LoadError::Accumulator { layer: self.header.layers.len() }),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
-    /// That there is one head, one with an integer form.
-    fn check_head(&self) -> Result<(), LoadError> {
-        match self.header.heads.as_slice() {
-            [HeadSpec { kind: HeadKind::Mse, knots: 0 }] => Ok(()),
-            [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] if MAHALANOBIS => Ok(()),
-            [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] => {
-                Err(LoadError::NotCompiled { feature: HeadKind::Mahalanobis.name() })
-            }
-            [head] => Err(LoadError::NoIntegerForm { head: head.kind.name() }),
-            [] => Err(LoadError::Shapes),
-            [..] => Err(LoadError::NoIntegerForm { head: "combination" }),
-        }
-    }
-
-    /// `Some` when layers lead from the inputs through a latent layer back to the inputs, the words are as many as they
-    /// need, and there is one name for each input.
-    fn check_shapes(&self) -> Option<()> {
-        let Header { encoder_logvar, decoder_variance, encoder_layers, clip, ref layers, .. } = self.header;
-        let inputs = self.inputs();
-        let mut needed = inputs.checked_mul(2)?.checked_add(PREFIX)?;
-        let mut width = inputs;
-        for layer in layers {
-            let outputs = usize::from(layer.outputs);
-            needed = needed.checked_add(super::layer_words(width, outputs)?)?;
-            width = outputs;
-            if outputs == 0 {
-                return None;
-            }
-        }
-        if self.head() == HeadKind::Mahalanobis {
-            needed = needed.checked_add(super::layer_words(self.latent(), self.latent())?)?;
-        }
-        let latent_is_inside = encoder_layers > 0 && usize::from(encoder_layers) < layers.len();
-        let plain = !encoder_logvar && decoder_variance == DecoderVariance::Unit && clip == f32::INFINITY;
-        let mut names = self.feature_names();
-        let named = names.by_ref().take(inputs).count() == inputs && names.remaining() == 0;
-        let fits = inputs > 0 && width == inputs && needed == self.words.len();
-        (latent_is_inside && plain && named && fits).then_some(())
-    }
-
-    /// The file's header: everything but the numbers.
-    pub fn header(&self) -> &Header<'a> {
-        &self.header
+    /// The file's header: everything but the numbers. It is decoded anew.
+    pub fn header(&self) -> Header<'a> {
+        format::header(self.bytes)
     }
 
     /// Everything after the header, as 32-bit words; `docs/FORMAT.md` has their order.
@@ -123,21 +110,26 @@ impl<'a> QuantizedModel<'a> {
 
     /// Number of features.
     pub fn inputs(&self) -> usize {
-        usize::from(self.header.inputs)
+        usize::from(self.inputs)
+    }
+
+    /// Layers that lead from the input to the latents; the others lead back.
+    pub fn encoder_layers(&self) -> usize {
+        usize::from(self.encoder_layers)
     }
 
     /// Number of latents.
     pub fn latent(&self) -> usize {
-        let layer = usize::from(self.header.encoder_layers).checked_sub(1).and_then(|at| self.header.layers.get(at));
-        layer.map_or(0, |layer| usize::from(layer.outputs))
+        let layer = self.encoder_layers().checked_sub(1).and_then(|at| self.outputs.get(at));
+        layer.map_or(0, |&outputs| usize::from(outputs))
     }
 
     /// Widest layer between input and output: the `WIDTH` that a [`QuantizedDetector`](super::QuantizedDetector) needs at
     /// least.
     pub fn width(&self) -> usize {
         let mut width = 0;
-        for layer in self.header.layers.iter().take(self.header.layers.len().saturating_sub(1)) {
-            width = width.max(layer.outputs);
+        for &outputs in self.outputs.iter().take(usize::from(self.layers.saturating_sub(1))) {
+            width = width.max(outputs);
             keep_rolled();
         }
         usize::from(width)
@@ -155,22 +147,22 @@ impl<'a> QuantizedModel<'a> {
     pub fn multiply_adds(&self) -> usize {
         let layers = self.layers().chain(self.whitening());
         let network: usize = layers.map(|layer| layer.inputs() * layer.outputs()).sum();
-        network + if self.head() == HeadKind::Mse { self.inputs() } else { self.latent() }
+        network + if self.is_distance { self.latent() } else { self.inputs() }
     }
 
     /// What makes the score.
     pub fn head(&self) -> HeadKind {
-        self.header.heads.first().map_or(HeadKind::Mse, |head| head.kind)
+        if self.is_distance { HeadKind::Mahalanobis } else { HeadKind::Mse }
     }
 
     /// Policy for missing readings; with [`Missing::Mean`] NaN becomes the mean.
     pub fn missing(&self) -> Missing {
-        self.header.missing
+        self.missing
     }
 
     /// Feature names in the order of a sample.
     pub fn feature_names(&self) -> Names<'a> {
-        Names::new(self.header.names)
+        Names::new(self.header().names)
     }
 
     /// An integer score above it is an anomaly.
@@ -186,7 +178,7 @@ impl<'a> QuantizedModel<'a> {
     /// The only floating-point arithmetic of this module; a build that does not call it has none.
     pub fn rendered(&self, score: u64) -> f32 {
         let value = score as f32 * f32::from_bits(self.unit_bits());
-        if self.head() == HeadKind::Mahalanobis { libm::sqrtf(value) } else { value }
+        if self.is_distance { libm::sqrtf(value) } else { value }
     }
 
     fn unit_bits(&self) -> u32 {
@@ -204,7 +196,8 @@ impl<'a> QuantizedModel<'a> {
     #[expect(clippy::arithmetic_side_effects, reason = "at most 2 * 65,535 and 3")]
     pub fn layers(&self) -> QuantizedLayers<'_> {
         QuantizedLayers {
-            layers: self.header.layers.iter(),
+            outputs: self.outputs.iter().take(self.layers.into()),
+            relus: self.relus,
             words: self.words.get(PREFIX + 2 * self.inputs()..).unwrap_or(&[]),
             width: self.inputs(),
         }
@@ -212,13 +205,54 @@ impl<'a> QuantizedModel<'a> {
 
     /// The layer whose outputs' squares add up to the squared Mahalanobis distance of `mu`, where that is the score.
     pub fn whitening(&self) -> Option<QuantizedDense<'_>> {
-        if !MAHALANOBIS || self.head() != HeadKind::Mahalanobis {
+        if !MAHALANOBIS || !self.is_distance {
             return None;
         }
         let latent = self.latent();
         let from = self.words.len().checked_sub(super::layer_words(latent, latent)?)?;
         QuantizedDense::split(self.words.get(from..)?, latent, latent, false).map(|(layer, _)| layer)
     }
+}
+
+/// The head, when there is one and it has an integer form.
+fn head(header: &Header<'_>) -> Result<HeadKind, LoadError> {
+    match header.heads.as_slice() {
+        [HeadSpec { kind: HeadKind::Mse, knots: 0 }] => Ok(HeadKind::Mse),
+        [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] if MAHALANOBIS => Ok(HeadKind::Mahalanobis),
+        [HeadSpec { kind: HeadKind::Mahalanobis, knots: 0 }] => Err(LoadError::NotCompiled { feature: "mahalanobis" }),
+        [head] => Err(LoadError::NoIntegerForm { head: Some(head.kind) }),
+        [] => Err(LoadError::Shapes),
+        [..] => Err(LoadError::NoIntegerForm { head: None }),
+    }
+}
+
+/// `Some` when layers lead from the inputs through a latent layer back to the inputs, the words are as many as they need,
+/// and there is one name for each input.
+fn check_shapes(header: &Header<'_>, words: &[i32]) -> Option<()> {
+    let Header { encoder_logvar, decoder_variance, encoder_layers, clip, names, ref layers, ref heads, .. } = *header;
+    let inputs = usize::from(header.inputs);
+    let mut needed = inputs.checked_mul(2)?.checked_add(PREFIX)?;
+    let mut width = inputs;
+    let mut latent = None;
+    for (at, layer) in layers.iter().enumerate() {
+        // The latent layer is not the last one.
+        if at == usize::from(encoder_layers) && at > 0 {
+            latent = Some(width);
+        }
+        let outputs = usize::from(layer.outputs);
+        needed = needed.checked_add(super::layer_words(width, outputs)?)?;
+        width = outputs;
+        if outputs == 0 {
+            return None;
+        }
+    }
+    let latent = latent?;
+    if MAHALANOBIS && heads.first()?.kind == HeadKind::Mahalanobis {
+        needed = needed.checked_add(super::layer_words(latent, latent)?)?;
+    }
+    let plain = !encoder_logvar && decoder_variance == DecoderVariance::Unit && clip == f32::INFINITY;
+    let fits = inputs > 0 && width == inputs && needed == words.len();
+    (plain && fits && format::count_names(names) == Some(inputs)).then_some(())
 }
 
 /// Whether these are the bits of a positive finite `f32`; no floating-point comparison, which cores without a unit would
@@ -230,7 +264,9 @@ fn is_positive(bits: u32) -> bool {
 /// Iterator over an int8 model's dense layers.
 #[derive(Clone, Debug)]
 pub struct QuantizedLayers<'a> {
-    layers: core::slice::Iter<'a, format::Layer>,
+    outputs: core::iter::Take<core::slice::Iter<'a, u16>>,
+    /// Bit 0: ReLU follows the next layer.
+    relus: u16,
     words: &'a [i32],
     width: usize,
 }
@@ -240,16 +276,14 @@ impl<'a> Iterator for QuantizedLayers<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<QuantizedDense<'a>> {
-        let layer = self.layers.next()?;
-        let outputs = usize::from(layer.outputs);
-        let relu = layer.activation == Activation::Relu;
-        let (dense, rest) = QuantizedDense::split(self.words, self.width, outputs, relu)?;
-        (self.words, self.width) = (rest, outputs);
+        let outputs = usize::from(*self.outputs.next()?);
+        let (dense, rest) = QuantizedDense::split(self.words, self.width, outputs, self.relus & 1 != 0)?;
+        (self.words, self.width, self.relus) = (rest, outputs, self.relus >> 1);
         Some(dense)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.layers.size_hint()
+        self.outputs.size_hint()
     }
 }
 

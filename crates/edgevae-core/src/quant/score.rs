@@ -58,7 +58,7 @@ fn run<'b>(
     mut back: &'b mut [i16],
 ) -> Option<u64> {
     let mut layers = model.layers();
-    let decoder = layers.len().checked_sub(usize::from(model.header().encoder_layers))?;
+    let decoder = layers.len().checked_sub(model.encoder_layers())?;
     let mut distance = None;
     let mut width = None;
     while let Some(layer) = layers.next() {

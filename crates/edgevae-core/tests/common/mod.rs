@@ -16,7 +16,7 @@ pub fn header() -> Header<'static> {
     let layer = |outputs, activation| Layer { outputs, activation };
     Header {
         numbers: Numbers::Float32,
-        tool: "edgevae test",
+        tool: b"edgevae test",
         seed: 7,
         inputs: 3,
         encoder_layers: 2,

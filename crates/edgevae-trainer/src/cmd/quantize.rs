@@ -7,7 +7,7 @@ use clap::Args;
 use edgevae_core::format::CalibrationSet;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::output::OutputFile;
-use edgevae_trainer::quantize::Quantization;
+use edgevae_trainer::quantize::{Quantization, Tuning};
 
 use super::rows::RowsArgs;
 
@@ -27,6 +27,12 @@ pub struct Cmd {
     /// Quantile of the int8 scores that becomes the threshold [default: the model's own, else 0.95]
     #[arg(long, value_name = "Q")]
     quantile: Option<f64>,
+    /// Fine-tune the weights for rounding, N epochs on the rows; worth it where rounding alone loses quality
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    qat: usize,
+    /// Seed of the fine-tuning: order of the rows and how they are displaced
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
     /// Model file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -64,6 +70,7 @@ impl Cmd {
             compared: &all,
             set: CalibrationSet::File,
             quantile,
+            tuning: Tuning { epochs: self.qat, seed: self.seed },
         };
         let quantized = quantization.of(model)?;
         out.write_all(quantized.file.bytes())?;

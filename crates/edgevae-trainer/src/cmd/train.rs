@@ -126,7 +126,9 @@ impl Cmd {
         let (compared, warnings) = train::compare_scores(&fitted, &options);
         trained.warnings.extend(warnings);
         let quantize = config.quantize == Some(true);
-        let quantized = quantize.then(|| fitted.quantize(&trained, &options)).transpose().context("--quantize")?;
+        let tuning = config.qat.unwrap_or(0);
+        let quantized =
+            quantize.then(|| fitted.quantize(&trained, &options, tuning)).transpose().context("--quantize")?;
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
@@ -140,6 +142,7 @@ impl Cmd {
             trained: &trained,
             compared: &compared,
             baselines: &baselines,
+            quantized: quantized.as_ref(),
             dir: &dir,
         };
         output.write("model.evae", trained.model.bytes())?;

@@ -1,6 +1,6 @@
 //! The training loop: shuffled batches, annealed beta, Adam, early stopping, reproducible from one seed.
 
-mod adam;
+pub(crate) mod adam;
 mod checkpoint;
 pub(crate) mod epoch;
 mod error;

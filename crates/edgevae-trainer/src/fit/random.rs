@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Order = 21,
     /// The noise added to rows before they are encoded in an epoch.
     Corruption = 22,
+    /// Rows off the calibration rows, in an epoch of fine-tuning for integers.
+    Displacement = 23,
 }
 
 /// The generator of one purpose in one epoch (0 where epochs do not matter).
@@ -41,8 +43,8 @@ mod tests {
     #[test]
     fn every_purpose_and_epoch_has_numbers_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
-        use Purpose::{Corruption, Draws, Initialization, Noise, Order, Picture, Shuffle};
-        for purpose in [Initialization, Shuffle, Noise, Draws, Picture, Order, Corruption] {
+        use Purpose::{Corruption, Displacement, Draws, Initialization, Noise, Order, Picture, Shuffle};
+        for purpose in [Initialization, Shuffle, Noise, Draws, Picture, Order, Corruption, Displacement] {
             for epoch in 0..300 {
                 assert!(seen.insert(stream(7, purpose, epoch).next_u64()), "{purpose:?} {epoch}");
             }

@@ -101,6 +101,13 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    /// By how much the float model's ROC-AUC is higher.
+    pub fn roc_auc_loss(&self) -> Option<f64> {
+        Some(self.float.quality.roc_auc? - self.int8.quality.roc_auc?)
+    }
+}
+
 impl Tail {
     fn of(float: &[f32], int8: &[f32]) -> Self {
         let rows = ((float.len() as f64 * TAIL).ceil() as usize).max(1);

@@ -29,6 +29,41 @@ struct Row {
     multiplier: i16,
 }
 
+/// A layer's outputs in integers.
+struct Rows {
+    shift: u32,
+    /// What a weight of 1 and a multiplier of 1 stand for.
+    unit: f64,
+    rows: Vec<Row>,
+}
+
+impl Rows {
+    fn of(layer: &Dense<'_>, input: f64, output: f64) -> Result<Self, LayerError> {
+        let inputs = layer.inputs();
+        let most = layer.weight.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
+        let shift = shift(most / LARGEST * input / output);
+        let unit = output / (input * f64::from(1_u32 << (16 + shift)));
+        let row = |(at, (weights, &bias)): (usize, (&[f32], &f32))| {
+            quantize_row(weights, bias, unit, input, shift).ok_or(LayerError::Overflow { output: at })
+        };
+        let rows = layer.weight.chunks_exact(inputs).zip(layer.bias).enumerate().map(row);
+        Ok(Self { shift, unit, rows: rows.collect::<Result<_, _>>()? })
+    }
+}
+
+/// Weights `[OUT][IN]` and biases as a device has them, in the float model's numbers; arguments as for [`push_layer`].
+///
+/// # Errors
+/// [`LayerError::Overflow`].
+pub fn rounded(layer: &Dense<'_>, input: f64, output: f64) -> Result<(Vec<f32>, Vec<f32>), LayerError> {
+    let Rows { shift, unit, rows } = Rows::of(layer, input, output)?;
+    let scale = |row: &Row| f64::from(row.multiplier) * unit;
+    let weights = rows.iter().flat_map(|row| row.weights.iter().map(|&weight| (f64::from(weight) * scale(row)) as f32));
+    let biases =
+        rows.iter().map(|row| ((f64::from(row.bias) - half(row.multiplier.into(), shift)) * scale(row) * input) as f32);
+    Ok((weights.collect(), biases.collect()))
+}
+
 /// Writes a layer's words: shift, then blocks of four rows with biases, multipliers and tiles.
 ///
 /// `input` and `output` are the units of the activations: `x = a * input`, `y = b * output`. An output is
@@ -39,16 +74,8 @@ struct Row {
 /// # Errors
 /// [`LayerError::Overflow`].
 pub fn push_layer(words: &mut Vec<i32>, layer: &Dense<'_>, input: f64, output: f64) -> Result<(), LayerError> {
-    let (inputs, outputs) = (layer.inputs(), layer.outputs());
-    let row = |output: usize| &layer.weight[output * inputs..][..inputs];
-    let largest = |row: &[f32]| row.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
-    let most = (0..outputs).map(|output| largest(row(output))).fold(0.0, f64::max);
-    let shift = shift(most / LARGEST * input / output);
-    let unit = output / (input * f64::from(1_u32 << (16 + shift)));
-    let rows: Vec<Row> = (0..outputs)
-        .map(|at| quantize_row(row(at), layer.bias[at], unit, input, shift).ok_or(LayerError::Overflow { output: at }))
-        .collect::<Result<_, _>>()?;
-
+    let inputs = layer.inputs();
+    let Rows { shift, rows, .. } = Rows::of(layer, input, output)?;
     words.push(shift as i32);
     for block in rows.chunks(ROWS) {
         let at = |row: usize| block.get(row);
@@ -84,6 +111,11 @@ fn shift(ratio: f64) -> u32 {
     (0..16).rev().find(|&shift| ratio * f64::from(1_u32 << (16 + shift)) <= f64::from(i16::MAX)).unwrap_or(0)
 }
 
+/// Half a unit of the output, in units of the sum: the floor then rounds to nearest.
+fn half(multiplier: f64, shift: u32) -> f64 {
+    f64::from(1_u32 << (15 + shift)) / multiplier
+}
+
 /// Rounds a row; doubles its scale until its sums fit. `None` when none does.
 fn quantize_row(weights: &[f32], bias: f32, unit: f64, input: f64, shift: u32) -> Option<Row> {
     let largest = weights.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
@@ -91,9 +123,7 @@ fn quantize_row(weights: &[f32], bias: f32, unit: f64, input: f64, shift: u32) -
     while multiplier <= f64::from(i16::MAX) {
         let scale = multiplier * unit;
         let quantized: Vec<i8> = weights.iter().map(|&weight| (f64::from(weight) / scale).round() as i8).collect();
-        // Half a unit of the output, in units of the sum: the floor then rounds to nearest.
-        let half = f64::from(1_u32 << (15 + shift)) / multiplier;
-        let bias = (f64::from(bias) / (scale * input) + half).round();
+        let bias = (f64::from(bias) / (scale * input) + half(multiplier, shift)).round();
         let magnitude: f64 = quantized.iter().map(|&weight| f64::from(weight).abs()).sum();
         if bias.abs() + WIDEST * magnitude <= f64::from(i32::MAX) {
             return Some(Row { weights: quantized, bias: bias as i32, multiplier: multiplier as i16 });

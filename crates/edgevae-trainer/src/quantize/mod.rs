@@ -7,9 +7,10 @@
 mod compare;
 mod input;
 mod layer;
+mod qat;
 mod ranges;
 
-use edgevae_core::format::{CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Numbers};
+use edgevae_core::format::{CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Numbers};
 use edgevae_core::{Dense, LoadError, Model, QuantizedModel};
 use ndarray::{ArrayView2, Axis};
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub use ranges::Range;
 pub const LEAST_ROWS: usize = 10;
 /// Fewer rows than this come with a warning.
 pub const ENOUGH_ROWS: usize = 100;
+/// A greater loss of ROC-AUC comes with the advice to fine-tune.
+pub const WORTH_TUNING: f64 = 0.002;
 
 /// Why a model cannot be quantized.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,30 @@ pub struct Draft<'m> {
     words: Vec<i32>,
     /// The range of each activation and why it was chosen.
     pub ranges: Vec<Range>,
+    /// What fine-tuning did, if there was any.
+    pub tuned: Option<Tuned>,
+}
+
+/// How a network is fine-tuned for rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// Passes over the calibration rows; 0: weights are rounded as they are.
+    pub epochs: usize,
+    /// Determines the order of the rows and how they are displaced.
+    pub seed: u64,
+}
+
+/// What fine-tuning did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tuned {
+    /// Passes over the calibration rows.
+    pub epochs: usize,
+    /// The epoch whose weights have the least score error; 0: those before.
+    pub kept_epoch: usize,
+    /// Score error of rounding alone: root of the mean squared relative difference to the float scores.
+    pub score_error_before: f64,
+    /// The same with the weights that were kept.
+    pub score_error: f64,
 }
 
 /// Chooses ranges from calibration rows and quantizes a model.
@@ -96,6 +123,7 @@ pub fn quantize<'m>(
     model: &'m Model<'m>,
     rows: ArrayView2<'_, f32>,
     indices: &[usize],
+    tuning: Tuning,
 ) -> Result<Draft<'m>, QuantizeError> {
     if rows.nrows() < LEAST_ROWS {
         return Err(QuantizeError::TooFewRows(rows.nrows()));
@@ -105,7 +133,11 @@ pub fn quantize<'m>(
         return Err(QuantizeError::Clipped(model.header().clip));
     }
     let (units, ranges) = ranges::choose(model, rows, indices)?;
-    Ok(Draft { model, words: words(model, &units)?, ranges })
+    let mut draft = Draft { model, words: words(model, &units)?, ranges, tuned: None };
+    if tuning.epochs > 0 {
+        draft.tune(&units, rows, indices, tuning)?;
+    }
+    Ok(draft)
 }
 
 fn check_head(model: &Model<'_>) -> Result<(), QuantizeError> {
@@ -148,6 +180,14 @@ fn words(model: &Model<'_>, units: &Units) -> Result<Vec<i32>, QuantizeError> {
     Ok(words)
 }
 
+/// The model with other weights and biases of its layers.
+fn with_layers(model: &Model<'_>, parameters: &[f32]) -> ModelFile {
+    let mut tensors = model.tensors().to_vec();
+    let statistics = if model.header().missing == Missing::Mean { 3 } else { 2 };
+    tensors[statistics * model.inputs()..][..parameters.len()].copy_from_slice(parameters);
+    ModelFile::encode(model.header(), &tensors)
+}
+
 /// The Mahalanobis head as a dense layer: `y = W mu - W mean`, so that the distance is `|y|`.
 struct Whitening {
     weight: Vec<f32>,
@@ -180,6 +220,36 @@ impl Whitening {
 }
 
 impl Draft<'_> {
+    /// Fine-tunes the weights for the units and keeps those of the epoch with the least score error, if that is less than
+    /// the error of rounding alone.
+    fn tune(
+        &mut self,
+        units: &Units,
+        rows: ArrayView2<'_, f32>,
+        indices: &[usize],
+        tuning: Tuning,
+    ) -> Result<(), QuantizeError> {
+        let model = self.model;
+        let sample = ranges::Sample::new(model, rows, indices, tuning.epochs + 1)?;
+        let before = sample.score_error(self)?;
+        let mut tuned = Tuned { epochs: tuning.epochs, kept_epoch: 0, score_error_before: before, score_error: before };
+        let mut epoch = 0;
+        qat::tune(model, units, rows, (tuning.epochs, tuning.seed), &mut |parameters| {
+            epoch += 1;
+            let file = with_layers(model, parameters);
+            let words = words(&file.model()?, units)?;
+            let draft = Draft { model, words, ranges: Vec::new(), tuned: None };
+            let score_error = sample.score_error(&draft)?;
+            if score_error < tuned.score_error {
+                self.words = draft.words;
+                (tuned.kept_epoch, tuned.score_error) = (epoch, score_error);
+            }
+            Ok(())
+        })?;
+        self.tuned = Some(tuned);
+        Ok(())
+    }
+
     /// The file with a threshold that flags nothing but readings out of range; its scores calibrate.
     ///
     /// # Errors
@@ -196,7 +266,7 @@ impl Draft<'_> {
     pub fn calibrated(&self, calibration: &Calibration, set: CalibrationSet) -> Result<ModelFile, QuantizeError> {
         let header = Header {
             numbers: Numbers::Int8,
-            tool: TOOL,
+            tool: TOOL.as_bytes(),
             encoder_logvar: false,
             decoder_variance: DecoderVariance::Unit,
             threshold: calibration.threshold,
@@ -224,6 +294,8 @@ pub struct Quantization<'a> {
     pub set: CalibrationSet,
     /// Quantile of their scores.
     pub quantile: f64,
+    /// Fine-tuning, on the rows that give the ranges.
+    pub tuning: Tuning,
 }
 
 /// An int8 model and how it compares with the float one.
@@ -242,6 +314,8 @@ pub struct Quantized {
 pub struct Report {
     /// The range of each activation.
     pub ranges: Vec<Range>,
+    /// What fine-tuning did; `null` without any.
+    pub tuned: Option<Tuned>,
     /// Float and int8 side by side.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -258,6 +332,14 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for Range { name, range, rule, score_error } in &self.ranges {
             writeln!(f, "range of {name:<25} {range:>14.4} ({rule}; score error {:.3} %)", 100.0 * score_error)?;
+        }
+        if let Some(Tuned { epochs, kept_epoch, score_error_before, score_error }) = &self.tuned {
+            writeln!(
+                f,
+                "fine-tuned for {epochs} epochs, epoch {kept_epoch} kept: score error {:.3} % where rounding alone has {:.3} %",
+                100.0 * score_error,
+                100.0 * score_error_before
+            )?;
         }
         self.comparison.fmt(f)
     }
@@ -277,7 +359,7 @@ impl Quantization<'_> {
                 self.ranges_from.len()
             ));
         }
-        let draft = quantize(model, raw(self.ranges_from).view(), self.ranges_from)?;
+        let draft = quantize(model, raw(self.ranges_from).view(), self.ranges_from, self.tuning)?;
         let float = ModelFile::encode(model.header(), model.tensors());
         let int8 = draft.uncalibrated()?;
         let scores = |file: &ModelFile, rows: &[usize]| score_rows(file, raw(rows).view(), rows);
@@ -293,7 +375,13 @@ impl Quantization<'_> {
             self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
         let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
         let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration), out_of_range);
-        Ok(Quantized { file, report: Report { ranges: draft.ranges, comparison }, warnings })
+        if self.tuning.epochs == 0 && comparison.roc_auc_loss().is_some_and(|loss| loss > WORTH_TUNING) {
+            warnings.push(format!(
+                "rounding loses more than {WORTH_TUNING} of the ROC-AUC; fine-tune the weights for it with --qat 10"
+            ));
+        }
+        let report = Report { ranges: draft.ranges, tuned: draft.tuned, comparison };
+        Ok(Quantized { file, report, warnings })
     }
 }
 
@@ -309,8 +397,8 @@ pub fn recalibrated(
     let header = Header {
         threshold: calibration.threshold,
         calibration: export::record(calibration, set),
-        tool: TOOL,
-        ..model.header().clone()
+        tool: TOOL.as_bytes(),
+        ..model.header()
     };
     with_threshold(&header, model.words())
 }

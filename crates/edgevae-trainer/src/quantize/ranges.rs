@@ -2,7 +2,7 @@
 
 use edgevae_core::format::HeadKind;
 use edgevae_core::{Dense, Model};
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::{Draft, QuantizeError, Units, Whitening, layer, score_rows, words};
 use crate::model_file::ModelFile;
@@ -98,23 +98,17 @@ pub(super) fn choose(
     indices: &[usize],
 ) -> Result<(Units, Vec<Range>), QuantizeError> {
     let tries = INPUT_CLIPS.len() + CLIPS.len() * (model.layers().len() + 1);
-    let most = (BUDGET / (tries * model.multiply_adds()).max(1)).clamp(50, ROWS).min(rows.nrows());
-    // Spread over the file, which may be sorted.
-    let chosen: Vec<usize> = (0..most).map(|at| at * rows.nrows() / most).collect();
-    let rows = rows.select(Axis(0), &chosen);
-    let indices: Vec<usize> = chosen.iter().map(|&at| indices[at]).collect();
-
-    let expected = scoring::score_rows(&ModelFile::encode(model.header(), model.tensors()), rows.view(), &indices)?;
-    let magnitudes = magnitudes(model, rows.view());
+    let sample = Sample::new(model, rows, indices, tries)?;
+    let magnitudes = magnitudes(model, sample.rows.view());
     let mut clips: Vec<Clip> = magnitudes.iter().map(|magnitudes| magnitudes.clips[1]).collect();
     let mut ranges = Vec::new();
     for (at, tensor) in magnitudes.iter().enumerate() {
         let mut tried = Vec::new();
         for &clip in tensor.clips {
             clips[at] = clip;
-            let draft = Draft { model, words: words(model, &units(model, &magnitudes, &clips))?, ranges: Vec::new() };
-            let (scores, _) = score_rows(&draft.uncalibrated()?, rows.view(), &indices)?;
-            tried.push((clip, score_error(&expected, &scores)));
+            let words = words(model, &units(model, &magnitudes, &clips))?;
+            let draft = Draft { model, words, ranges: Vec::new(), tuned: None };
+            tried.push((clip, sample.score_error(&draft)?));
         }
         let least = tried.iter().map(|(_, error)| *error).fold(f64::INFINITY, f64::min);
         let &(clip, score_error) = tried.iter().find(|(_, error)| *error <= least * TOLERANCE).unwrap_or(&tried[0]);
@@ -127,6 +121,37 @@ pub(super) fn choose(
         });
     }
     Ok((units(model, &magnitudes, &clips), ranges))
+}
+
+/// Some of the calibration rows, and what the float model makes of them.
+pub(super) struct Sample {
+    rows: Array2<f32>,
+    indices: Vec<usize>,
+    expected: Vec<f32>,
+}
+
+impl Sample {
+    /// As many rows as may be scored so many times.
+    pub fn new(
+        model: &Model<'_>,
+        rows: ArrayView2<'_, f32>,
+        indices: &[usize],
+        times: usize,
+    ) -> Result<Self, QuantizeError> {
+        let most = (BUDGET / (times * model.multiply_adds()).max(1)).clamp(50, ROWS).min(rows.nrows());
+        // Spread over the file, which may be sorted.
+        let chosen: Vec<usize> = (0..most).map(|at| at * rows.nrows() / most).collect();
+        let rows = rows.select(Axis(0), &chosen);
+        let indices: Vec<usize> = chosen.iter().map(|&at| indices[at]).collect();
+        let float = ModelFile::encode(model.header(), model.tensors());
+        let expected = scoring::score_rows(&float, rows.view(), &indices)?;
+        Ok(Self { rows, indices, expected })
+    }
+
+    pub fn score_error(&self, draft: &Draft<'_>) -> Result<f64, QuantizeError> {
+        let (scores, _) = score_rows(&draft.uncalibrated()?, self.rows.view(), &self.indices)?;
+        Ok(score_error(&self.expected, &scores))
+    }
 }
 
 /// Root of the mean squared relative difference. A tenth of the median is added to each score, so that rows which are
@@ -171,7 +196,7 @@ fn units(model: &Model<'_>, magnitudes: &[Magnitudes], clips: &[Clip]) -> Units 
 
 /// The magnitudes of the scaled input, of each layer's outputs but the last one's, and of the whitened latents.
 fn magnitudes(model: &Model<'_>, rows: ArrayView2<'_, f32>) -> Vec<Magnitudes> {
-    let mut current: Vec<f32> = rows.rows().into_iter().flat_map(|row| scaled(model, row.to_vec())).collect();
+    let mut current = scaled_rows(model, rows).into_raw_vec_and_offset().0;
     let mut magnitudes = vec![Magnitudes::new("input".into(), current.clone(), LEAST_INPUT, &INPUT_CLIPS)];
     let mut whitened = None;
     let inner = model.layers().len() - 1;
@@ -186,6 +211,12 @@ fn magnitudes(model: &Model<'_>, rows: ArrayView2<'_, f32>) -> Vec<Magnitudes> {
         magnitudes.push(Magnitudes::new(HeadKind::Mahalanobis.name().into(), whitened, 0.0, &CLIPS));
     }
     magnitudes
+}
+
+/// Rows as the float model scales them, `[ROWS, IN]`.
+pub(super) fn scaled_rows(model: &Model<'_>, rows: ArrayView2<'_, f32>) -> Array2<f32> {
+    let cells = rows.rows().into_iter().flat_map(|row| scaled(model, row.to_vec())).collect();
+    Array2::from_shape_vec(rows.raw_dim(), cells).expect("as many cells as before")
 }
 
 /// A row as the float model scales it, a missing reading filled by the mean.
@@ -203,4 +234,48 @@ fn forward(dense: &Dense<'_>, rows: &[f32]) -> Vec<f32> {
         dense.forward(x, y);
     }
     outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic::Synthetic;
+    use crate::metrics;
+    use crate::options::Options;
+    use crate::train;
+    use edgevae_core::format::Missing;
+    use std::ops::ControlFlow;
+
+    /// The figures of docs/QUANTIZATION.md on activations of 8 bits. Units 256 times as large leave 8 of the 16 bits in
+    /// use.
+    #[test]
+    #[ignore = "measures, and takes a minute without optimization"]
+    fn what_activations_of_8_bits_would_cost() {
+        let dataset = Synthetic::default().generate().unwrap();
+        let trained =
+            train::train(&dataset, Missing::Error, &Options::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+        let model = trained.model.model().unwrap();
+        let raw = |rows: &[usize]| dataset.features.select(Axis(0), rows);
+        let (units, _) = choose(&model, raw(&trained.fitted_rows).view(), &trained.fitted_rows).unwrap();
+        let sample = Sample::new(&model, raw(&trained.fitted_rows).view(), &trained.fitted_rows, 1).unwrap();
+        let labels = trained.test_labels.as_deref().unwrap();
+        let eight = |input: bool, layers: bool| Units {
+            input: units.input * if input { 256.0 } else { 1.0 },
+            layers: units.layers.iter().map(|unit| unit * if layers { 256.0 } else { 1.0 }).collect(),
+            head: None,
+        };
+        println!("float: ROC-AUC {:.4}", metrics::roc_auc(&trained.test_scores, labels).unwrap());
+        let mut errors = Vec::new();
+        for (name, units) in
+            [("16 bits", eight(false, false)), ("8 between layers", eight(false, true)), ("8 bits", eight(true, true))]
+        {
+            let draft = Draft { model: &model, words: words(&model, &units).unwrap(), ranges: vec![], tuned: None };
+            let file = draft.uncalibrated().unwrap();
+            let (scores, _) = score_rows(&file, raw(&trained.test_rows).view(), &trained.test_rows).unwrap();
+            errors.push(sample.score_error(&draft).unwrap());
+            let auc = metrics::roc_auc(&scores, labels).unwrap();
+            println!("{name}: score error {:.2} %, ROC-AUC {auc:.4}", 100.0 * errors[errors.len() - 1]);
+        }
+        assert!(errors.is_sorted(), "fewer bits, more error");
+    }
 }

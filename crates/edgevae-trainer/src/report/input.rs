@@ -3,6 +3,7 @@
 use crate::baselines::Outcome;
 use crate::fit::EpochRecord;
 use crate::metrics::{PrecisionRecallPoint, RocPoint};
+use crate::quantize;
 use crate::results::Quality;
 
 /// Everything that the page shows; no number of it is computed here.
@@ -42,6 +43,8 @@ pub struct Report {
     pub compared: Vec<ComparedScore>,
     /// Detectors without a network on the same rows.
     pub baselines: Vec<Outcome>,
+    /// The model's int8 form, where one was made.
+    pub quantized: Option<QuantizedForm>,
     /// How far the scores of the exported file in `edgevae-core` are from those of the trained network.
     pub parity: String,
     /// Commands that repeat the run, one per line.
@@ -130,6 +133,15 @@ pub struct ComparedScore {
     pub model_bytes: usize,
     /// Bytes of the detector's memory.
     pub detector_bytes: usize,
+}
+
+/// The model in integers.
+#[derive(Clone, Debug)]
+pub struct QuantizedForm {
+    /// How it compares with the float model.
+    pub report: quantize::Report,
+    /// Bytes of the float and of the int8 model file.
+    pub model_bytes: [usize; 2],
 }
 
 /// How the threshold was found and what it promises.

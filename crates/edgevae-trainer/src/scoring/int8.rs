@@ -163,7 +163,7 @@ impl<'m> Int8Rows<'m> {
     #[target_feature(enable = "avx2")]
     fn run(&mut self) -> [u64; ROWS] {
         let Self { model, layers, whitening, x, front, back, .. } = self;
-        let encoder = usize::from(model.header().encoder_layers);
+        let encoder = model.encoder_layers();
         for (at, layer) in layers.iter().enumerate() {
             let input = if at == 0 { &x[..] } else { &front[..] };
             if at + 1 == layers.len() {

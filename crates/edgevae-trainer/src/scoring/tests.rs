@@ -12,7 +12,7 @@ use super::int8::Int8Rows;
 use super::kernel::Kernel;
 use super::{BatchScorer, score_all};
 use crate::model_file::ModelFile;
-use crate::quantize::quantize;
+use crate::quantize::{Tuning, quantize};
 
 /// Step, rate and knots that bring a head to the footing of others.
 const TAIL: [f32; 6] = [0.75, 0.125, -8.0, 4.0, 20.0, 90.0];
@@ -132,7 +132,7 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
     let names: Vec<u8> = (0..inputs).flat_map(|i| postcard::to_stdvec(&format!("f{i}")).unwrap()).collect();
     let header = Header {
         numbers: Numbers::Float32,
-        tool: "test",
+        tool: b"test",
         seed: 0,
         inputs: inputs as u16,
         encoder_layers: encoder_layers as u8,
@@ -324,7 +324,7 @@ proptest! {
         let rows = Array2::from_shape_fn((20, inputs), |(row, at)| ((row * 7 + at * 13) % 31) as f32 * 0.2 - 3.0);
         let indices: Vec<usize> = (0..20).collect();
         let float = float.model().unwrap();
-        let file = quantize(&float, rows.view(), &indices).unwrap().uncalibrated().unwrap();
+        let file = quantize(&float, rows.view(), &indices, Tuning::default()).unwrap().uncalibrated().unwrap();
         let model = file.quantized().unwrap();
         let (mut blocks, mut core) = (Vec::new(), Vec::new());
         let mut scorer = Int8Rows::new(&model);

@@ -15,6 +15,7 @@ use crate::data::options::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
 use crate::inspect::calibration_rows;
 use crate::options::{Options, Score};
+use crate::quantize::Quantized;
 use crate::results::{self, Quality};
 use crate::scoring::RowVerdict;
 use crate::train::Trained;
@@ -144,6 +145,8 @@ pub struct Run<'a> {
     pub compared: &'a [(Score, Trained)],
     /// Detectors without a network on the same rows.
     pub baselines: &'a [Outcome],
+    /// The int8 form, where one was made.
+    pub quantized: Option<&'a Quantized>,
     /// Folder of the results.
     pub dir: &'a Path,
 }
@@ -157,6 +160,12 @@ pub const FILES: [(&str, &str); 7] = [
     ("scores.svg", "their histogram with the threshold, for a document of your own"),
     ("history.csv", "one row for each epoch"),
     ("config.toml", "everything needed to repeat the run"),
+];
+
+/// And those of a run with `--quantize`.
+pub const QUANTIZED_FILES: [(&str, &str); 2] = [
+    ("model-int8.evae", "the model in integers, with a threshold of its own"),
+    ("quantization.json", "every number of its comparison with model.evae for scripts"),
 ];
 
 /// `metrics.json`.

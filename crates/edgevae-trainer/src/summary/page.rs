@@ -1,6 +1,6 @@
 //! A run as the report's page wants it.
 
-use super::{FILES, Run};
+use super::{FILES, QUANTIZED_FILES, Run};
 use crate::fit::ACTIVE_KL;
 use crate::inspect::calibration_rows;
 use crate::latent_map;
@@ -128,9 +128,16 @@ impl Run<'_> {
             latent_map: self.latent_map(),
             compared: self.compared(),
             baselines: self.baselines.to_vec(),
+            quantized: self.quantized.map(|quantized| report::QuantizedForm {
+                report: quantized.report.clone(),
+                model_bytes: [&trained.model, &quantized.file].map(|file| file.bytes().len()),
+            }),
             parity: self.parity_statement(),
             reproduce: source.reproduce(self.dir),
-            files: FILES.iter().map(|&(name, what)| (name.into(), what.into())).collect(),
+            files: {
+                let quantized = if self.quantized.is_some() { &QUANTIZED_FILES[..] } else { &[] };
+                FILES.iter().chain(quantized).map(|&(name, what)| (name.into(), what.into())).collect()
+            },
         }
     }
 

@@ -22,7 +22,7 @@ use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
 use crate::model_file::ModelFile;
 use crate::options::{Options, Preset, Score};
-use crate::quantize::{Quantization, QuantizeError, Quantized};
+use crate::quantize::{Quantization, QuantizeError, Quantized, Tuning};
 use crate::results::Quality;
 use crate::scaler::Scaler;
 use crate::scoring::{self, RowError};
@@ -356,12 +356,12 @@ impl<'d> Fitted<'d> {
         })
     }
 
-    /// The int8 form of a model that [`Fitted::finish`] made: ranges from the fitted rows, a threshold of its own from
+    /// The int8 form of a model that [`Fitted::finish`] made: ranges, and fine-tuning for some epochs, from the fitted rows, a threshold of its own from
     /// the rows that gave the float model's, compared with it on the test rows.
     ///
     /// # Errors
     /// [`QuantizeError`].
-    pub fn quantize(&self, trained: &Trained, options: &Options) -> Result<Quantized, QuantizeError> {
+    pub fn quantize(&self, trained: &Trained, options: &Options, epochs: usize) -> Result<Quantized, QuantizeError> {
         let Self { dataset, rows, .. } = self;
         let labels = dataset.labels.as_deref();
         let is_normal = |row: &usize| labels.is_none_or(|labels| !labels[*row]);
@@ -378,6 +378,7 @@ impl<'d> Fitted<'d> {
             compared: if rows.test.is_empty() { &rows.fit } else { &rows.test },
             set: trained.calibration_set,
             quantile: options.quantile,
+            tuning: Tuning { epochs, seed: options.seed },
         };
         quantization.of(&trained.model.model()?)
     }

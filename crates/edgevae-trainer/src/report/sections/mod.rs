@@ -3,6 +3,7 @@
 mod compared;
 mod dataset;
 mod detection;
+mod quantization;
 mod repeat;
 mod scores;
 mod summary;
@@ -18,6 +19,7 @@ pub(super) fn all(report: &Report) -> Result<String, ReportError> {
         scores::render(report)?,
         detection::render(report)?,
         compared::render(report)?,
+        quantization::render(report),
         worst_rows::render(report),
         training::render(report)?,
         dataset::render(report),

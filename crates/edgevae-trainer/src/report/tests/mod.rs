@@ -237,3 +237,18 @@ fn writes_the_gallery() {
         std::fs::write(file, render(&report).unwrap()).unwrap();
     }
 }
+
+#[test]
+fn the_int8_form_stands_beside_the_model_and_is_absent_where_none_was_made() {
+    let mut report = fixtures::reference();
+    let html = render(&report).unwrap();
+    let section = html.split_once("<section id=\"quantization\"").unwrap().1.split("</section>").next().unwrap();
+    let comparison = &report.quantized.as_ref().unwrap().report.comparison;
+    let auc = format!("<td class=\"number\">{:.4}</td>", comparison.int8.quality.roc_auc.unwrap());
+    assert_eq!(section.matches(&auc).count(), 2, "scores that differ by a factor rank alike");
+    for text in ["false-alarm rate", "missed detections", "rank correlation", "highest 5 %", "7,800", "epoch 9 kept"] {
+        assert!(section.contains(text), "{text}");
+    }
+    report.quantized = None;
+    assert!(!render(&report).unwrap().contains("id=\"quantization\""));
+}
