@@ -77,6 +77,24 @@ pub fn watch<B: Board<IN, V>, V, const IN: usize>(
     Ok(())
 }
 
+/// Scores a series of samples until the board has none any more: `push` is that of a detector of raw rows, which has a
+/// verdict only where a window ends.
+///
+/// # Errors
+/// The first error of a driver.
+pub fn watch_series<B: Board<IN, V>, V, const IN: usize>(
+    mut push: impl FnMut(&[f32; IN]) -> Result<Option<V>, ScoreError>,
+    board: &mut B,
+) -> Result<(), B::Error> {
+    let mut sample = [0.0; IN];
+    while board.sample(&mut sample)? {
+        if let Some(outcome) = push(&sample).transpose() {
+            board.show(outcome)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::State;

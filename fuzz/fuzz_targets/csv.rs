@@ -33,6 +33,7 @@ fuzz_target!(|input: &[u8]| {
             _ => Features::OfModel(vec!["f2".into(), "f0".into()]),
         },
         missing: Missing::ALL[usize::from(choice >> 6) % 3],
+        readings: Vec::new(),
     };
     let read = |step| {
         let stream = Trickle(std::io::Cursor::new(file.to_vec()), step);

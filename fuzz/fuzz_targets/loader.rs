@@ -1,8 +1,8 @@
-//! `Model::from_bytes` and `QuantizedModel::from_bytes` on any bytes, and every accessor of a model that one of them accepts.
+//! `Model`, `QuantizedModel` and `RawModel` of any bytes, and every accessor of a model that one of them accepts.
 #![no_main]
 
 use edgevae_core::format::{HeadKind, HeadSpec};
-use edgevae_core::{LoadError, Model, QuantizedModel, format, signature};
+use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, SliceWindow, format, signature};
 use edgevae_fuzz::{Aligned, mutate_model};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
@@ -13,6 +13,11 @@ fuzz_target!(|input: &[u8]| {
     match (Model::from_bytes(aligned.bytes()), QuantizedModel::from_bytes(aligned.bytes())) {
         (Ok(model), Err(_)) => float(&model),
         (Err(LoadError::Quantized), Ok(model)) => int8(&model),
+        (Err(LoadError::NeedsEncoder), Err(LoadError::NeedsEncoder)) => {
+            if let Ok(model) = RawModel::from_bytes(aligned.bytes()) {
+                raw(&model);
+            }
+        }
         (Err(_), Err(_)) => {}
         (one, other) => panic!("{one:?} and {other:?}: a file is of one kind"),
     }
@@ -40,6 +45,23 @@ fn float(model: &Model<'_>) {
         width = layer.outputs();
     }
     assert_eq!((width, model.layers().count()), (model.inputs(), model.header().layers.len()));
+}
+
+fn raw(raw: &RawModel<'_>) {
+    float(raw.model());
+    let (encoder, spec) = (raw.encoder(), raw.window());
+    assert_eq!(encoder.columns().count(), encoder.raw());
+    assert_eq!(spec.outputs(encoder.encoded()), Some(raw.model().inputs()));
+    assert!(raw.raw_of(raw.model().inputs() - 1) < encoder.raw());
+    let (mut row, mut sample) = (vec![0.0; encoder.encoded()], vec![0.0; raw.model().inputs()]);
+    let ring = vec![0.0; encoder.encoded() * usize::from(spec.rows)];
+    let mut window = SliceWindow::new(spec, encoder.encoded(), ring).expect("the ring has the window's size");
+    for reading in [0.0, 1.5, f32::NAN, -3e38, f32::INFINITY] {
+        if encoder.encode(&vec![reading; encoder.raw()], &mut row).is_ok() {
+            assert!(row.iter().all(|value| value.is_finite()), "{row:?}");
+            window.push(&row, &mut sample);
+        }
+    }
 }
 
 fn int8(model: &QuantizedModel<'_>) {

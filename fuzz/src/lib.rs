@@ -55,7 +55,9 @@ fn seal(file: &mut [u8]) {
     let len = file.len() as u32;
     let (body, checksum) = file.split_at_mut(file.len() - CRC_LEN);
     body[..4].copy_from_slice(&format::MAGIC);
-    body[4] = format::VERSION;
+    if body[4] != format::VERSION_WITH_INPUT {
+        body[4] = format::VERSION;
+    }
     body[5..PREFIX].copy_from_slice(&len.to_le_bytes());
     checksum.copy_from_slice(&CRC.checksum(body).to_le_bytes());
 }

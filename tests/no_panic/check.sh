@@ -17,7 +17,7 @@ links() { # LEVEL FEATURES ENTRY...
 }
 
 for level in s 2 3; do
-  links "$level" update probe_score probe_int8 probe_slots probe_update || { grep -m 5 . target/link.log >&2; echo "a panic is reachable at opt-level $level" >&2; exit 1; }
+  links "$level" update probe_score probe_raw probe_int8 probe_slots probe_update || { grep -m 5 . target/link.log >&2; echo "a panic is reachable at opt-level $level" >&2; exit 1; }
   echo "opt-level $level: no panic is reachable ($(size target/probe | awk 'NR == 2 { print $1 }') bytes of code)"
 done
 if links s control probe_score || ! grep -q a_panic_is_reachable target/link.log; then

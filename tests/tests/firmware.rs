@@ -103,6 +103,29 @@ fn every_board_gives_the_bits_of_the_desk() {
     assert_boards_equal_the_desk(boards(), dir.path(), "run/model.evae", "rows.csv", 1200);
 }
 
+/// Categories, missing readings, a time of day and windows: the encoder runs on the board.
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_board_encodes_raw_rows_to_the_bits_of_the_desk() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |row: usize| {
+        let (hour, minute) = (row / 60 % 24, row % 60);
+        let mode = ["run", "idle", "run", "stop"][row * 37 / 10 % 4];
+        let load =
+            if row.is_multiple_of(41) { String::new() } else { format!("{:.3}", (row * 37 % 101) as f32 / 29.0) };
+        format!(
+            "2024-02-01 {hour:02}:{minute:02}:00,{mode},{load},{:.3},{}\n",
+            (row * 53 % 97) as f32 - 40.0,
+            row.is_multiple_of(3)
+        )
+    };
+    let text = (0..1200).map(row).collect::<String>();
+    fs::write(dir.path().join("rows.csv"), format!("time,mode,load,heat,valve\n{text}")).unwrap();
+    let flags = "--cyclic time:day --missing indicator --window 4 --hidden 8 --latent 2 --epochs 2 --quiet";
+    edgevae(dir.path(), &format!("train --data rows.csv {flags} --out run")).ok();
+    assert_boards_equal_the_desk(boards(), dir.path(), "run/model.evae", "rows.csv", 1197);
+}
+
 /// What `edgevae score` writes has the score as `f32`; the integer itself is compared here.
 #[test]
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]

@@ -51,6 +51,8 @@ typedef enum edgevae_status {
   EDGEVAE_STATUS_OTHER = 15,
   // An int8 model, which this library does not score: use the float model that it was made of.
   EDGEVAE_STATUS_QUANTIZED = 16,
+  // A model with an encoder for raw rows (categories, missing values, windows), which this library does not have.
+  EDGEVAE_STATUS_NEEDS_ENCODER = 17,
 } edgevae_status;
 
 // A checked view of a model file. Its contents are private; it may be moved, and needs no clean-up.

@@ -42,6 +42,8 @@ pub enum edgevae_status {
     Other = 15,
     /// An int8 model, which this library does not score: use the float model that it was made of.
     Quantized = 16,
+    /// A model with an encoder for raw rows (categories, missing values, windows), which this library does not have.
+    NeedsEncoder = 17,
 }
 
 impl From<LoadError> for edgevae_status {
@@ -61,6 +63,7 @@ impl From<LoadError> for edgevae_status {
             | LoadError::Threshold => Self::Invalid,
             LoadError::NotCompiled { .. } => Self::NotCompiled,
             LoadError::Quantized => Self::Quantized,
+            LoadError::NeedsEncoder => Self::NeedsEncoder,
             LoadError::WrongShape { .. } => Self::WrongShape,
             _ => Self::Other,
         }
@@ -85,7 +88,7 @@ pub extern "C" fn edgevae_status_text(status: i32) -> *const c_char {
 }
 
 /// In the order of the codes.
-const TEXTS: [&CStr; 17] = [
+const TEXTS: [&CStr; 18] = [
     c"ok",
     c"a pointer is null",
     c"not an edgevae model",
@@ -103,6 +106,7 @@ const TEXTS: [&CStr; 17] = [
     c"the model needs a head that this library was built without",
     c"another fault",
     c"an int8 model, which this library does not score",
+    c"a model with an encoder for raw rows, which this library does not have",
 ];
 
 #[cfg(test)]
@@ -117,6 +121,6 @@ mod tests {
         };
         assert_eq!(text(edgevae_status::Checksum as i32), TEXTS[6]);
         assert_eq!(text(edgevae_status::Other as i32), c"another fault");
-        assert_eq!((text(17), text(-1)), (c"unknown status", c"unknown status"));
+        assert_eq!((text(18), text(-1)), (c"unknown status", c"unknown status"));
     }
 }

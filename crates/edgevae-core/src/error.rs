@@ -49,6 +49,21 @@ pub enum LoadError {
     /// The file holds a float model: load it with [`Model`](crate::Model), or make an int8 model of it with
     /// `edgevae quantize`.
     NotQuantized,
+    /// The file's model takes encoded rows, and an encoder for raw ones is in it: load it with `RawModel`.
+    NeedsEncoder,
+    /// The file has no input section: load it with [`Model`](crate::Model).
+    NoEncoder,
+    /// The input section is damaged, or gives another number of features than the network takes.
+    Input,
+    /// The model does not fit this detector of raw rows.
+    WrongInput {
+        /// Raw columns of the model.
+        raw: usize,
+        /// Features that it makes of a row.
+        encoded: usize,
+        /// Rows of its windows.
+        rows: usize,
+    },
     /// The model's head has no integer form.
     NoIntegerForm {
         /// Which head; `None` for several.
@@ -107,7 +122,8 @@ impl fmt::Display for LoadError {
             Self::NotAModel => f.write_str("not an edgevae model (it does not begin with `EVAE`)"),
             Self::NewerVersion { found, supported } => write!(
                 f,
-                "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae"
+                "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae{}",
+                if supported == 1 { ", or enable its features `encoding` and `window`" } else { "" }
             ),
             Self::Truncated { expected, found } => {
                 write!(f, "truncated: {found} bytes where {expected} were expected; copy the file again")
@@ -126,6 +142,15 @@ impl fmt::Display for LoadError {
             Self::Quantized => f.write_str("an int8 model where a float model is expected"),
             Self::NotQuantized => {
                 f.write_str("a float model where an int8 model is expected; make one with `edgevae quantize`")
+            }
+            Self::NeedsEncoder => f.write_str(
+                "the model has an encoder for raw rows (categories, missing values or windows); load it with RawModel, which \
+                 this program does not",
+            ),
+            Self::NoEncoder => f.write_str("the model has no encoder for raw rows; load it with Model"),
+            Self::Input => f.write_str("the input section cannot encode rows for this network; export the model again"),
+            Self::WrongInput { raw, encoded, rows } => {
+                write!(f, "the model takes {raw} raw columns as {encoded} features in windows of {rows} rows")
             }
             Self::NoIntegerForm { head: Some(head) } => write!(f, "the head `{}` has no integer form", head.name()),
             Self::NoIntegerForm { head: None } => f.write_str("a combination of heads has no integer form"),

@@ -4,6 +4,8 @@
 //! `f32`), and at the end a CRC-32 over all bytes before it. Plain postcard would read a 40x36 layer as 41x35, accept
 //! trailing bytes and miss flipped bits, so a reader checks length and checksum before it believes any field.
 
+#[cfg(feature = "encoding")]
+pub mod input;
 mod reader;
 mod utf8;
 
@@ -17,8 +19,12 @@ use crate::error::LoadError;
 
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"EVAE";
-/// The format version that [`encode`] writes and the latest that this crate reads.
+/// The format version that [`encode`] writes.
 pub const VERSION: u8 = 1;
+/// The format version of a file with an [`input`] section, which says how raw readings become the model's features.
+pub const VERSION_WITH_INPUT: u8 = 2;
+/// The latest that this build reads.
+const LATEST: u8 = if cfg!(feature = "encoding") { VERSION_WITH_INPUT } else { VERSION };
 /// The tensors start at a multiple of this many bytes from the start of the file.
 pub const TENSOR_ALIGN: usize = 16;
 /// Dense layers of a model, encoder and decoder together.
@@ -272,11 +278,38 @@ pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<us
 ///
 /// # Errors
 /// As [`encode`].
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
 pub fn encode_words(header: &Header<'_>, words: &[i32], out: &mut [u8]) -> Result<usize, EncodeError> {
+    encode_parts(header, None, words, out)
+}
+
+/// As [`encode`], with the bytes of an [`InputSection`](input::InputSection).
+///
+/// # Errors
+/// As [`encode`]; `input.len()` bytes more than [`max_encoded_len`] are always enough.
+#[cfg(feature = "encoding")]
+pub fn encode_with_input(
+    header: &Header<'_>,
+    input: &[u8],
+    tensors: &[f32],
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
+    encode_parts(header, Some(input), bytemuck::cast_slice(tensors), out)
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
+fn encode_parts(
+    header: &Header<'_>,
+    input: Option<&[u8]>,
+    words: &[i32],
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
     const FULL: EncodeError = EncodeError::BufferFull;
     let (prefix, rest) = out.split_first_chunk_mut::<HEADER_AT>().ok_or(FULL)?;
-    let header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
+    let mut header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
+    if let Some(input) = input {
+        let rest = rest.get_mut(header_len..).ok_or(FULL)?;
+        header_len += postcard::to_slice(input, rest).map_err(|_| FULL)?.len();
+    }
     let rest = rest.get_mut(header_len..).ok_or(FULL)?;
 
     let mut varint = [0; 5];
@@ -300,7 +333,8 @@ pub fn encode_words(header: &Header<'_>, words: &[i32], out: &mut [u8]) -> Resul
     let body = HEADER_AT + header_len + at;
     let length = u32::try_from(body + CRC_LEN).map_err(|_| FULL)?;
     let ([m0, m1, m2, m3], [l0, l1, l2, l3]) = (MAGIC, length.to_le_bytes());
-    *prefix = [m0, m1, m2, m3, VERSION, l0, l1, l2, l3];
+    let version = if input.is_some() { VERSION_WITH_INPUT } else { VERSION };
+    *prefix = [m0, m1, m2, m3, version, l0, l1, l2, l3];
 
     let (body, rest) = out.split_at_mut_checked(body).ok_or(FULL)?;
     rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&checksum(body).to_le_bytes());
@@ -318,8 +352,10 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     }
     match bytes.get(LENGTH_AT - 1) {
         Some(&VERSION) | None => {}
+        #[cfg(feature = "encoding")]
+        Some(&VERSION_WITH_INPUT) => {}
         Some(0) => return Err(LoadError::NotAModel),
-        Some(&found) => return Err(LoadError::NewerVersion { found, supported: VERSION }),
+        Some(&found) => return Err(LoadError::NewerVersion { found, supported: LATEST }),
     }
     let field = bytes.get(LENGTH_AT..).and_then(|rest| rest.first_chunk());
     let field = field.ok_or(LoadError::Truncated { expected: HEADER_AT, found })?;
@@ -351,9 +387,27 @@ pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
 /// As [`decode`], whatever [`Numbers`] the file holds.
 ///
 /// # Errors
+/// Every [`LoadError`] up to [`LoadError::Misaligned`], and [`LoadError::NeedsEncoder`].
+#[cfg(feature = "encoding")]
+pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [i32], LoadError> {
+    let mut input = None;
+    let words = decode_parts(bytes, header, &mut input)?;
+    if input.is_some() { Err(LoadError::NeedsEncoder) } else { Ok(words) }
+}
+
+#[cfg(not(feature = "encoding"))]
+pub(crate) use self::decode_parts as decode_words;
+
+/// As [`decode`], whatever [`Numbers`] the file holds; `input` becomes its [`input`] section, if it has one.
+///
+/// # Errors
 /// Every [`LoadError`] up to [`LoadError::Misaligned`].
 #[inline(never)]
-pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [i32], LoadError> {
+pub(crate) fn decode_parts<'a>(
+    bytes: &'a [u8],
+    header: &mut Header<'a>,
+    #[cfg(feature = "encoding")] input: &mut Option<&'a [u8]>,
+) -> Result<&'a [i32], LoadError> {
     let (expected, found) = (declared_length(bytes)?, bytes.len());
     if found < expected {
         return Err(LoadError::Truncated { expected, found });
@@ -368,6 +422,10 @@ pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Resu
     }
     let mut reader = Reader(body.get(HEADER_AT..).ok_or(LoadError::Malformed)?);
     reader.header(header).filter(|()| is_utf8(header.tool)).ok_or(LoadError::Malformed)?;
+    #[cfg(feature = "encoding")]
+    if bytes.get(MAGIC.len()) == Some(&VERSION_WITH_INPUT) {
+        *input = Some(reader.bytes().ok_or(LoadError::Malformed)?);
+    }
     let pad = reader.bytes().ok_or(LoadError::Malformed)?;
     let tensors = reader.bytes().ok_or(LoadError::Malformed)?;
     if !reader.0.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {

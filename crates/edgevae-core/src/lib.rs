@@ -39,6 +39,8 @@ mod activation;
 mod crc;
 mod dense;
 mod detector;
+#[cfg(feature = "encoding")]
+mod encoding;
 mod error;
 pub mod explain;
 pub mod format;
@@ -49,22 +51,32 @@ mod model;
 mod proofs;
 #[cfg(feature = "int8")]
 pub mod quant;
+#[cfg(feature = "encoding")]
+mod raw;
 mod scaler;
 mod score;
 pub mod signature;
 pub mod slots;
 mod soft;
+#[cfg(feature = "encoding")]
+mod window;
 
 pub use dense::Dense;
 pub use detector::{Detector, SliceDetector};
+#[cfg(feature = "encoding")]
+pub use encoding::Encoder;
 pub use error::{LoadError, ScoreError};
 pub use model::{Layers, Model};
 #[cfg(feature = "int8")]
 pub use quant::{QuantizedDetector, QuantizedModel, QuantizedVerdict, SliceQuantizedDetector};
+#[cfg(feature = "encoding")]
+pub use raw::{RawDetector, RawModel};
 pub use scaler::{clip, standardize};
 pub use score::Verdict;
 #[cfg(feature = "signature")]
 pub use signature::{PublicKey, SignatureError};
+#[cfg(feature = "encoding")]
+pub use window::{SliceWindow, Window};
 
 /// Embeds a model file in the program, aligned for [`Model::from_bytes`]; the bytes stay in flash.
 ///

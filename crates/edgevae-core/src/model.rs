@@ -36,8 +36,27 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// A file's model and its input section, if it has one.
+    #[cfg(feature = "encoding")]
+    pub(crate) fn with_input(bytes: &'a [u8]) -> Result<(Self, Option<&'a [u8]>), LoadError> {
+        let mut model = Self { header: Header::empty(), tensors: &[] };
+        let mut input = None;
+        let words = format::decode_parts(bytes, &mut model.header, &mut input)?;
+        if model.header.numbers != format::Numbers::Float32 {
+            return Err(LoadError::Quantized);
+        }
+        model.tensors = bytemuck::cast_slice(words);
+        model.check()?;
+        Ok((model, input))
+    }
+
     fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
         self.tensors = format::decode(bytes, &mut self.header)?;
+        self.check()
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), LoadError> {
         self.check_compiled()?;
         self.check_shapes().ok_or(LoadError::Shapes)?;
         self.check_numbers()?;

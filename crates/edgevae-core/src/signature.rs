@@ -119,10 +119,26 @@ mod verify {
         /// # Ok::<(), SignatureError>(())
         /// ```
         pub fn from_signed_bytes(bytes: &'a [u8], key: &PublicKey) -> Result<Self, SignatureError> {
-            let (file, signature) = split(bytes).map_err(SignatureError::Load)?;
-            let signature = Signature::from_bytes(signature.ok_or(SignatureError::Unsigned)?);
-            key.0.verify_strict(file, &signature).map_err(|_| SignatureError::Wrong)?;
-            Model::from_bytes(file).map_err(SignatureError::Load)
+            Model::from_bytes(verified(bytes, key)?).map_err(SignatureError::Load)
         }
+    }
+
+    #[cfg(feature = "encoding")]
+    impl<'a> crate::RawModel<'a> {
+        /// As [`Model::from_signed_bytes`], of a file with an input section.
+        ///
+        /// # Errors
+        /// [`SignatureError`].
+        pub fn from_signed_bytes(bytes: &'a [u8], key: &PublicKey) -> Result<Self, SignatureError> {
+            Self::from_bytes(verified(bytes, key)?).map_err(SignatureError::Load)
+        }
+    }
+
+    /// The file that was signed with this key.
+    fn verified<'a>(bytes: &'a [u8], key: &PublicKey) -> Result<&'a [u8], SignatureError> {
+        let (file, signature) = split(bytes).map_err(SignatureError::Load)?;
+        let signature = Signature::from_bytes(signature.ok_or(SignatureError::Unsigned)?);
+        key.0.verify_strict(file, &signature).map_err(|_| SignatureError::Wrong)?;
+        Ok(file)
     }
 }

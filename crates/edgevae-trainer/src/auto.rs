@@ -195,7 +195,12 @@ mod tests {
     fn noise(rows: usize, inputs: usize) -> Dataset {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let features = Array2::from_shape_fn((rows, inputs), |_| random.gen_range(-1.0..1.0f32));
-        Dataset { names: (0..inputs).map(|feature| format!("sensor {feature}")).collect(), features, labels: None }
+        Dataset {
+            names: (0..inputs).map(|feature| format!("sensor {feature}")).collect(),
+            features,
+            labels: None,
+            groups: vec![],
+        }
     }
 
     fn auto(contamination: Contamination, budget: usize) -> Options {

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use edgevae_core::format::input::{self as format, WindowSpec};
+
 use crate::data::options::{Format, Missing};
+use crate::input::{self, Cyclic, Request};
 use crate::options::{
     Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Scaling, Schedule, Score,
-    TrainOn,
+    SplitBy, TrainOn, WindowFeatures,
 };
 
 /// Why a config file cannot be used.
@@ -74,9 +77,26 @@ config! {
     /// Field separator [default: comma, semicolon or tab, whichever the header has]
     #[arg(long, value_name = "CHARACTER")]
     delimiter: String,
-    /// Empty cells and NaN: an error, leave the row out, or fill with the column's mean [default: error]
+    /// Empty cells and NaN: an error, leave the row out, fill with the column's mean, or that and a feature that says so
+    /// [default: error]
     #[arg(long)]
     missing: Missing,
+    /// Columns that are categories whatever they hold [default: columns of text with few different values]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    categorical: Vec<String>,
+    /// Columns that lie on a circle, and its length: time:day (or week, year), wind_direction:360
+    #[arg(long, value_name = "COLUMN:PERIOD,...", value_delimiter = ',')]
+    cyclic: Vec<Cyclic>,
+    /// Rows of a series that are looked at together [default: each row by itself]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    window: u16,
+    /// Rows from the end of one window to the end of the next [default: 1]
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
+    stride: u16,
+    /// What becomes of a window: of each column mean, deviation, least, greatest and change, or all its values
+    /// [default: summary]
+    #[arg(long)]
+    window_features: WindowFeatures,
     /// Variant of the reference data set, as in rows=20000,shift=2,variance=1
     #[arg(long, value_name = "KEY=VALUE,...", conflicts_with = "data")]
     synth: String,
@@ -136,6 +156,13 @@ config! {
     /// Share of the rows that only evaluation sees; 0 trains on the whole file [default: 0.2]
     #[arg(long, value_name = "FRACTION")]
     test_fraction: f64,
+    /// Which rows those are: random, chronological (the last ones) or group:COLUMN (whole groups) [default: chronological
+    /// with --time or --window, else random]
+    #[arg(long, value_name = "HOW")]
+    split: SplitBy,
+    /// Column of times, by which rows are ordered; it is no feature
+    #[arg(long, value_name = "COLUMN")]
+    time: String,
     /// Quantile of calibration scores that becomes the threshold [default: 0.95]
     #[arg(long, value_name = "Q")]
     quantile: f64,
@@ -210,6 +237,12 @@ impl Config {
             let found = format!("{epochs} without --quantize");
             return Err(OptionError { name: "qat", found, expected: "--quantize beside it, or no --qat" });
         }
+        if let (None, Some(option)) =
+            (self.window, self.stride.map(|_| "stride").or(self.window_features.map(|_| "window-features")))
+        {
+            let expected = "--window N beside it";
+            return Err(OptionError { name: option, found: "given alone".into(), expected });
+        }
         self.options().validate()
     }
 
@@ -240,6 +273,31 @@ impl Config {
         self.preset.unwrap_or(if auto { Preset::Auto } else { Preset::Reference })
     }
 
+    /// What is said about columns and order.
+    pub fn request(&self) -> Request {
+        Request {
+            time: self.time.clone(),
+            group: input::group_column(&self.split()),
+            categorical: self.categorical.clone().unwrap_or_default(),
+            cyclic: self.cyclic.clone().unwrap_or_default(),
+            window: self.window_spec(),
+        }
+    }
+
+    fn window_spec(&self) -> Option<WindowSpec> {
+        let features = match self.window_features.unwrap_or_default() {
+            WindowFeatures::Lags => format::WindowFeatures::Lags,
+            WindowFeatures::Summary => format::WindowFeatures::Summary,
+        };
+        Some(WindowSpec { rows: self.window?, stride: self.stride.unwrap_or(1), features })
+    }
+
+    fn split(&self) -> SplitBy {
+        let default =
+            if self.time.is_some() || self.window.is_some() { SplitBy::Chronological } else { SplitBy::Random };
+        self.split.clone().unwrap_or(default)
+    }
+
     /// The options of the run; what is not set has its default. Where the preset is `auto`, they are not yet those of the
     /// fit: [`auto::plan`](crate::auto::plan) completes them when the data are known.
     pub fn options(&self) -> Options {
@@ -267,6 +325,8 @@ impl Config {
             members: self.members.unwrap_or(default.members),
             train_on: self.train_on.unwrap_or(default.train_on),
             test_fraction: self.test_fraction.unwrap_or(default.test_fraction),
+            split: self.split(),
+            split_gap: input::split_gap(self.window_spec()),
             quantile: self.quantile.unwrap_or(default.quantile),
             calibrate_on: self.calibrate_on.or(default.calibrate_on),
             calibration_fraction: self.calibration_fraction.unwrap_or(default.calibration_fraction),
@@ -304,6 +364,7 @@ impl Config {
             members: by_hand.then_some(options.members).or(given.members),
             train_on: Some(options.train_on),
             test_fraction: Some(options.test_fraction),
+            split: Some(options.split),
             quantile: Some(options.quantile),
             calibrate_on: options.calibrate_on,
             calibration_fraction: Some(options.calibration_fraction),

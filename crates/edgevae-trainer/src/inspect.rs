@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use edgevae_core::format::input::{Absent, Clock, Column, Kind, WindowFeatures, WindowSpec};
 use edgevae_core::format::{self, Activation, CalibrationSet, DecoderVariance, HeadKind, Header, Missing};
 use edgevae_core::signature::TRAILER_LEN;
-use edgevae_core::{Model, QuantizedModel};
+use edgevae_core::{Model, QuantizedModel, RawModel};
 use serde::Serialize;
 
+use crate::input;
 use crate::model_file::AnyModel;
 use crate::target::{Core, Needs};
 use crate::threshold;
@@ -50,6 +52,12 @@ pub struct Inspection {
     pub calibration: CalibrationInfo,
     /// Policy for missing readings.
     pub missing: &'static str,
+    /// What a raw row holds, where the model has an encoder for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnInfo>,
+    /// The rows that are looked at together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowInfo>,
     /// Name, mean and scale of each feature, raw units.
     pub features: Vec<FeatureInfo>,
     /// Bytes of the file: what it takes in flash.
@@ -118,15 +126,131 @@ pub struct FeatureInfo {
     pub range: Option<(f32, f32)>,
 }
 
+/// A raw column: what the device hands over and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnInfo {
+    /// Column name.
+    pub name: String,
+    /// `number`, `boolean`, `category` or `cyclic`.
+    pub kind: &'static str,
+    /// Levels of a category: the device hands over the place of one, from 0, and any other number for another level.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// What the device hands over for a cyclic column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<&'static str>,
+    /// Its period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<f32>,
+    /// What a missing reading (NaN) is: `error`, `filled` or `indicated`.
+    pub missing: &'static str,
+    /// What stands in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill: Option<f32>,
+    /// Features that it becomes in each row.
+    pub features: usize,
+}
+
+/// Rows that are looked at together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WindowInfo {
+    /// How many.
+    pub rows: u16,
+    /// Rows between the ends of two windows.
+    pub stride: u16,
+    /// `lags` or `summary`.
+    pub features: &'static str,
+}
+
+impl WindowInfo {
+    fn of(window: WindowSpec) -> Self {
+        let WindowSpec { rows, stride, features } = window;
+        let features = match features {
+            WindowFeatures::Lags => "lags",
+            WindowFeatures::Summary => "summary",
+        };
+        Self { rows, stride, features }
+    }
+}
+
+impl ColumnInfo {
+    fn of(column: &Column<'_>) -> Self {
+        let (missing, fill) = match column.absent {
+            Absent::Refused => ("error", None),
+            Absent::Filled(fill) => ("filled", Some(fill)),
+            Absent::Indicated(fill) => ("indicated", Some(fill)),
+        };
+        let (kind, reading, period) = match column.kind {
+            Kind::Number => ("number", None, None),
+            Kind::Boolean => ("boolean", None, None),
+            Kind::Category { .. } => ("category", None, None),
+            Kind::Cyclic { period, of } => {
+                let reading = match of {
+                    Clock::Value => "the value",
+                    Clock::Day => "seconds since midnight",
+                    Clock::Week => "seconds since Monday, midnight",
+                    Clock::Year => "seconds since the year began",
+                };
+                ("cyclic", Some(reading), Some(period))
+            }
+        };
+        Self {
+            name: column.name.to_owned(),
+            kind,
+            levels: input::levels(&column.kind).into_iter().map(str::to_owned).collect(),
+            reading,
+            period,
+            missing,
+            fill: fill.filter(|_| matches!(column.kind, Kind::Number | Kind::Boolean)),
+            features: column.encoded_len(),
+        }
+    }
+}
+
+impl std::fmt::Display for ColumnInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, kind, levels, reading, period, missing, fill, features } = self;
+        write!(f, "{name:<24} {kind}")?;
+        for (place, level) in levels.iter().enumerate() {
+            write!(f, "{} {place} {level}", if place == 0 { ":" } else { "," })?;
+        }
+        if let (Some(reading), Some(period)) = (reading, period) {
+            write!(f, ": {reading}, period {period}")?;
+        }
+        match (missing, fill) {
+            (&"error", _) => {}
+            (missing, Some(fill)) => write!(f, "; missing (NaN) {missing}, as {fill}")?,
+            (missing, None) => write!(f, "; missing (NaN) {missing}")?,
+        }
+        write!(f, "; {features} feature{}", if *features == 1 { "" } else { "s" })
+    }
+}
+
 impl Inspection {
     /// Describes a loaded model of either kind; `bytes` are those it was loaded from, without the signature that it may
     /// have, `core` is one to tell the needs on.
     pub fn of(model: &AnyModel<'_>, bytes: &[u8], signed: bool, core: Option<Core>) -> Self {
         let inspection = match model {
             AnyModel::Float(model) => Self::of_float(model, bytes, signed),
+            AnyModel::Raw(model) => Self::of_raw(model, bytes, signed),
             AnyModel::Int8(model) => Self::of_int8(model, bytes, signed),
         };
         Self { target: core.map(|core| core.needs(model, inspection.file_bytes)), ..inspection }
+    }
+
+    fn of_raw(raw: &RawModel<'_>, bytes: &[u8], signed: bool) -> Self {
+        let (encoder, window) = (raw.encoder(), raw.window());
+        let inner = Self::of_float(raw.model(), bytes, signed);
+        let (columns, encoded, inputs) = (encoder.raw(), encoder.encoded(), raw.model().inputs());
+        let sizes = inner.detector.trim_start_matches("Detector::<");
+        Self {
+            format_version: format::VERSION_WITH_INPUT,
+            columns: encoder.columns().map(|column| ColumnInfo::of(&column)).collect(),
+            window: (window != WindowSpec::ROW).then(|| WindowInfo::of(window)),
+            detector: format!("RawDetector::<{columns}, {encoded}, {}, {sizes}", window.rows),
+            detector_bytes: inner.detector_bytes + 4 * (encoded * (usize::from(window.rows) + 1) + inputs),
+            ..inner
+        }
     }
 
     fn of_int8(model: &QuantizedModel<'_>, bytes: &[u8], signed: bool) -> Self {
@@ -168,6 +292,8 @@ impl Inspection {
             integer_threshold: Some(model.threshold()),
             calibration: CalibrationInfo::of(&header),
             missing: missing(header.missing),
+            columns: vec![],
+            window: None,
             features: features.collect(),
             file_bytes,
             target: None,
@@ -227,6 +353,8 @@ impl Inspection {
             integer_threshold: None,
             calibration: CalibrationInfo::of(header),
             missing: missing(model.missing()),
+            columns: vec![],
+            window: None,
             features: features.collect(),
             file_bytes,
             target: None,
@@ -293,6 +421,15 @@ impl Inspection {
                 ),
             );
             line("", &format_args!("smallest image {} bytes", needs.image_bytes));
+        }
+        if let Some(WindowInfo { rows, stride, features }) = &self.window {
+            line("window", &format_args!("{rows} rows, a sample every {stride}, {features}"));
+        }
+        for (place, column) in self.columns.iter().enumerate().take(SHOWN) {
+            line(if place == 0 { "raw row" } else { "" }, &format_args!("{place:>3} {column}"));
+        }
+        if self.columns.len() > SHOWN {
+            line("", &format_args!("... and {} more (--json shows all)", self.columns.len() - SHOWN));
         }
         let columns = if self.integer_threshold.is_some() { ["from", "to"] } else { ["mean", "scale"] };
         line("features", &format_args!("{:<24} {:>14} {:>14}", "name", columns[0], columns[1]));

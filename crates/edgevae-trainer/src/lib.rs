@@ -14,6 +14,7 @@ pub mod explain;
 pub mod export;
 pub mod fit;
 pub mod heads;
+pub mod input;
 pub mod inspect;
 pub mod latent_map;
 pub mod likelihood;

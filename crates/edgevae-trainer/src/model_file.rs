@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edgevae_core::format::{self, Header};
-use edgevae_core::{LoadError, Model, QuantizedModel, signature};
+use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, signature};
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,16 @@ impl ModelFile {
         Self::from_bytes(&out[..len])
     }
 
+    /// The file of this float model with an input section.
+    pub fn with_input(model: &Model<'_>, section: &[u8]) -> Self {
+        let (header, tensors) = (model.header(), model.tensors());
+        // The section and its length.
+        let mut out = vec![0; format::max_encoded_len(header, tensors.len()) + section.len() + 5];
+        let len =
+            format::encode_with_input(header, section, tensors, &mut out).expect("as many bytes are always enough");
+        Self::from_bytes(&out[..len])
+    }
+
     /// Reads a file and checks it. A signature is taken off and not checked: that takes a key, and is `edgevae verify`'s.
     ///
     /// # Errors
@@ -114,7 +124,7 @@ impl ModelFile {
         QuantizedModel::from_bytes(self.bytes())
     }
 
-    /// The checked view of a model of either kind.
+    /// The checked view of a model of any kind.
     ///
     /// # Errors
     /// [`LoadError`] when the bytes are no model.
@@ -122,16 +132,19 @@ impl ModelFile {
         match self.model() {
             Ok(model) => Ok(AnyModel::Float(model)),
             Err(LoadError::Quantized) => self.quantized().map(AnyModel::Int8),
+            Err(LoadError::NeedsEncoder) => RawModel::from_bytes(self.bytes()).map(AnyModel::Raw),
             Err(error) => Err(error),
         }
     }
 }
 
-/// A model of either kind.
+/// A model of any kind.
 #[derive(Clone, Debug)]
 pub enum AnyModel<'a> {
     /// A float model.
     Float(Model<'a>),
+    /// A float model with an encoder for raw rows.
+    Raw(RawModel<'a>),
     /// An int8 model.
     Int8(QuantizedModel<'a>),
 }
@@ -141,6 +154,7 @@ impl<'a> AnyModel<'a> {
     pub fn header(&self) -> Header<'a> {
         match self {
             Self::Float(model) => model.header().clone(),
+            Self::Raw(model) => model.model().header().clone(),
             Self::Int8(model) => model.header(),
         }
     }
@@ -149,15 +163,17 @@ impl<'a> AnyModel<'a> {
     pub fn may_be_negative(&self) -> bool {
         match self {
             Self::Float(model) => model.may_be_negative(),
+            Self::Raw(model) => model.model().may_be_negative(),
             Self::Int8(_) => false,
         }
     }
 
-    /// Feature names in the order of a sample.
-    pub fn feature_names(&self) -> format::Names<'a> {
+    /// Names of the columns that a sample is read from, in its order.
+    pub fn columns(&self) -> Vec<&'a str> {
         match self {
-            Self::Float(model) => model.feature_names(),
-            Self::Int8(model) => model.feature_names(),
+            Self::Float(model) => model.feature_names().collect(),
+            Self::Raw(model) => model.encoder().columns().map(|column| column.name).collect(),
+            Self::Int8(model) => model.feature_names().collect(),
         }
     }
 }

@@ -28,6 +28,64 @@ pub enum CalibrateOn {
     Holdout,
 }
 
+/// Which rows only evaluation sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SplitBy {
+    /// Rows at random, the same share of each class.
+    #[default]
+    Random,
+    /// The last rows: what is fitted and calibrated came before.
+    Chronological,
+    /// Whole groups of rows, those of equal cells in this column: machines, batches, recordings.
+    Group(String),
+}
+
+impl std::str::FromStr for SplitBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("group:")) {
+            ("random", _) => Ok(Self::Random),
+            ("chronological", _) => Ok(Self::Chronological),
+            (_, Some(column)) if !column.is_empty() => Ok(Self::Group(column.to_owned())),
+            _ => Err(format!("`{text}`; expected random, chronological or group:COLUMN")),
+        }
+    }
+}
+
+impl std::fmt::Display for SplitBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Random => f.write_str("random"),
+            Self::Chronological => f.write_str("chronological"),
+            Self::Group(column) => write!(f, "group:{column}"),
+        }
+    }
+}
+
+impl Serialize for SplitBy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SplitBy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What becomes of the rows of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum WindowFeatures {
+    /// All their values.
+    Lags,
+    /// Of each value mean, standard deviation, least, greatest, and last minus first.
+    #[default]
+    Summary,
+}
+
 /// What a row's score is; each is one or several [`heads`](crate::heads).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -363,6 +421,10 @@ pub struct Options {
     pub train_on: TrainOn,
     /// Share of the rows that only evaluation sees.
     pub test_fraction: f64,
+    /// Which ones.
+    pub split: SplitBy,
+    /// Rows left out between the fitted and the later ones in a chronological split: those whose windows reach into both.
+    pub split_gap: usize,
     /// Quantile of calibration scores that becomes the threshold.
     pub quantile: f64,
     /// Which rows the threshold is taken from; `None`: the test split where it has normal rows, else a holdout.
@@ -409,6 +471,8 @@ impl Default for Options {
             members: 1,
             train_on: TrainOn::All,
             test_fraction: 0.2,
+            split: SplitBy::Random,
+            split_gap: 0,
             quantile: 0.95,
             calibrate_on: None,
             calibration_fraction: 0.2,

@@ -95,13 +95,14 @@ impl Core {
         // A reference, 4 bytes on every core of the table, beside the numbers.
         let detector_bytes = 4 + 4 * match model {
             AnyModel::Float(model) => model.scratch_len(),
+            AnyModel::Raw(model) => model.model().scratch_len(),
             AnyModel::Int8(model) => model.scratch_len(),
         };
         let error_alone = model.header().heads.iter().all(|head| head.kind == HeadKind::Mse);
         let Build { features, code_flash, stack } = match model {
             AnyModel::Int8(_) => self.int8,
-            AnyModel::Float(_) if error_alone => self.error_alone,
-            AnyModel::Float(_) => self.all_heads,
+            AnyModel::Float(_) | AnyModel::Raw(_) if error_alone => self.error_alone,
+            AnyModel::Float(_) | AnyModel::Raw(_) => self.all_heads,
         };
         Needs {
             core: self.name,

@@ -9,19 +9,29 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use edgevae_core::format::TENSOR_ALIGN;
-use edgevae_core::{LoadError, Model, QuantizedModel};
+use edgevae_core::{LoadError, Model, QuantizedModel, RawModel};
 
 /// What a detector is: its kind and its const parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Capacity {
     int8: bool,
+    /// Of a model that takes raw rows.
+    raw: Option<Raw>,
     inputs: usize,
     width: usize,
     memory: usize,
 }
 
+/// What stands before the network of a model that takes raw rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Raw {
+    columns: usize,
+    encoded: usize,
+    rows: usize,
+}
+
 /// The detector of a model that cannot say what it needs, because it does not load.
-const FALLBACK: Capacity = Capacity { int8: false, inputs: 10, width: 64, memory: 0 };
+const FALLBACK: Capacity = Capacity { int8: false, raw: None, inputs: 10, width: 64, memory: 0 };
 
 /// Writes `OUT_DIR/model.rs` with `MODEL: &[u8]`, the detector's `IN`, `WIDTH` and `MEMORY`, and the types of model,
 /// detector and verdict that this file has, for `include!`.
@@ -46,9 +56,16 @@ pub fn model(detector_bytes: usize) {
         None if env::var_os("EDGEVAE_NUMBERS").is_some_and(|numbers| numbers == "int8") => reference_net::int8_file(),
         None => reference_net::file(),
     };
-    let Capacity { int8, inputs, width, memory } = needs(&bytes).unwrap_or(FALLBACK).cut_to(detector_bytes);
+    let Capacity { int8, raw, inputs, width, memory } = needs(&bytes).unwrap_or(FALLBACK).cut_to(detector_bytes);
     fs::write(out.join("model.evae"), bytes).expect("OUT_DIR is writable");
-    let (prefix, capacity) = if int8 { ("Quantized", "IN, WIDTH") } else { ("", "IN, WIDTH, MEMORY") };
+    let (prefix, verdict, capacity) = match (int8, raw) {
+        (true, _) => ("Quantized", "Quantized", "IN, WIDTH".to_owned()),
+        (false, None) => ("", "", "IN, WIDTH, MEMORY".to_owned()),
+        (false, Some(Raw { encoded, rows, .. })) => {
+            ("Raw", "", format!("IN, {encoded}, {rows}, {inputs}, WIDTH, MEMORY"))
+        }
+    };
+    let inputs = raw.map_or(inputs, |raw| raw.columns);
     let unused = "#[allow(dead_code, reason = \"not every program names it\")]";
     let text = format!(
         "/// The model file, in flash.\n\
@@ -68,7 +85,7 @@ pub fn model(detector_bytes: usize) {
          pub type EmbeddedDetector<'m> = edgevae_core::{prefix}Detector<'m, {capacity}>;\n\
          /// Its verdict.\n\
          {unused}\n\
-         pub type EmbeddedVerdict = edgevae_core::{prefix}Verdict;\n"
+         pub type EmbeddedVerdict = edgevae_core::{verdict}Verdict;\n"
     );
     fs::write(out.join("model.rs"), text).expect("OUT_DIR is writable");
 }
@@ -82,6 +99,7 @@ fn needs(bytes: &[u8]) -> Option<Capacity> {
     aligned.copy_from_slice(bytes);
     let float = Model::from_bytes(aligned).map(|model| Capacity {
         int8: false,
+        raw: None,
         inputs: model.inputs(),
         width: model.width(),
         memory: model.memory_len(),
@@ -89,9 +107,21 @@ fn needs(bytes: &[u8]) -> Option<Capacity> {
     let any = match float {
         Err(LoadError::Quantized) => QuantizedModel::from_bytes(aligned).map(|model| Capacity {
             int8: true,
+            raw: None,
             inputs: model.inputs(),
             width: model.width(),
             memory: 0,
+        }),
+        Err(LoadError::NeedsEncoder) => RawModel::from_bytes(aligned).map(|raw| {
+            let (encoder, model) = (raw.encoder(), raw.model());
+            let rows = raw.window().rows.into();
+            Capacity {
+                int8: false,
+                raw: Some(Raw { columns: encoder.raw(), encoded: encoder.encoded(), rows }),
+                inputs: model.inputs(),
+                width: model.width(),
+                memory: model.memory_len(),
+            }
         }),
         float => float,
     };
@@ -102,6 +132,8 @@ impl Capacity {
     /// Cuts it to what fits: 4 bytes a number, for an input a sample and a residual, for a unit of width two buffers. (A
     /// number of an int8 detector takes 2.)
     fn cut_to(self, detector_bytes: usize) -> Self {
+        let window = self.raw.map_or(0, |raw| 4 * (raw.columns + raw.encoded * (raw.rows + 1) + self.inputs));
+        let detector_bytes = detector_bytes.saturating_sub(window);
         let inputs = self.inputs.min(detector_bytes / 16).max(1);
         let memory = self.memory.min(detector_bytes / 8);
         let width = self.width.min(detector_bytes.saturating_sub(8 * inputs + 4 * memory) / 8).max(1);
@@ -116,7 +148,8 @@ mod tests {
     #[test]
     fn a_detector_is_as_large_as_its_model_where_the_ram_allows() {
         let cut = |inputs, width, memory| {
-            let Capacity { inputs, width, memory, .. } = Capacity { int8: false, inputs, width, memory }.cut_to(8192);
+            let Capacity { inputs, width, memory, .. } =
+                Capacity { int8: false, raw: None, inputs, width, memory }.cut_to(8192);
             (inputs, width, memory)
         };
         assert_eq!(cut(10, 64, 40), (10, 64, 40));
@@ -126,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_reference_nets_load() {
-        let capacity = Capacity { int8: false, inputs: 10, width: 64, memory: 0 };
+        let capacity = Capacity { int8: false, raw: None, inputs: 10, width: 64, memory: 0 };
         assert_eq!(needs(&reference_net::file()), Some(capacity));
         assert_eq!(needs(&reference_net::int8_file()), Some(Capacity { int8: true, ..capacity }));
     }

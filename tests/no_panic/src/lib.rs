@@ -4,8 +4,8 @@
 //! handler stays, the function is undefined and the link fails.
 #![no_std]
 
-use edgevae_core::{Detector, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict};
-use edgevae_core::{ScoreError, SliceDetector, SliceQuantizedDetector, slots};
+use edgevae_core::{Detector, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict, RawDetector, RawModel};
+use edgevae_core::{ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow, slots};
 
 unsafe extern "C" {
     fn a_panic_is_reachable() -> !;
@@ -70,6 +70,40 @@ pub unsafe extern "C" fn probe_score(
         sum += contributions[9];
     }
     if cfg!(feature = "control") { sum + sample[len] } else { sum }
+}
+
+/// Loads a model with an input section, encodes, windows and scores raw rows, with arrays and in borrowed memory.
+///
+/// # Safety
+/// The pointers are those of so many bytes and numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn probe_raw(
+    bytes: *const u8,
+    len: usize,
+    sample: *const f32,
+    samples: usize,
+    scratch: *mut f32,
+    scratch_len: usize,
+) -> f32 {
+    // SAFETY: as the caller says.
+    let (bytes, sample) = unsafe { (slice(bytes, len), slice(sample, samples)) };
+    // SAFETY: as the caller says.
+    let scratch = unsafe { core::slice::from_raw_parts_mut(scratch, scratch_len) };
+    let Ok(model) = RawModel::from_bytes(bytes) else { return 1.0 };
+    let names = model.encoder().columns().map(|column| column.name.len() + column.encoded_len()).sum::<usize>();
+    let mut sum = (names + model.encoder().raw() + model.encoder().encoded() + model.raw_of(len)) as f32;
+    if let (Ok(mut detector), Some(row)) = (RawDetector::<5, 11, 3, 33, 4, 40>::new(&model), sample.first_chunk()) {
+        sum += detector.push(row).transpose().map_or(0.0, outcome) + detector.explain()[0];
+    }
+    let (row, ring) = scratch.split_at_mut(model.encoder().encoded().min(scratch.len()));
+    if model.encoder().encode(sample, row).is_ok()
+        && let Some(mut window) = SliceWindow::new(model.window(), model.encoder().encoded(), ring)
+    {
+        let mut out = [0.0; 10];
+        sum += f32::from(u8::from(window.push(row, &mut out))) + out[9];
+        window.clear();
+    }
+    sum
 }
 
 /// Loads an int8 model, takes it apart and scores readings of every kind, with arrays and in borrowed memory.

@@ -8,10 +8,11 @@ use super::{
 };
 
 /// Bytes that are not yet read. Each method takes a value from their front; `None` when there is none.
+#[derive(Clone, Debug)]
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         let (&byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(byte)
@@ -25,7 +26,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*array)
@@ -48,12 +49,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that was written as a `T`.
-    fn number<T: TryFrom<u64>>(&mut self) -> Option<T> {
+    pub fn number<T: TryFrom<u64>>(&mut self) -> Option<T> {
         self.varint()?.try_into().ok()
     }
 
     /// Which variant of an enum comes next.
-    fn variant(&mut self) -> Option<u8> {
+    pub fn variant(&mut self) -> Option<u8> {
         self.number()
     }
 

@@ -59,6 +59,10 @@ impl Cmd {
         };
         let recalibrated = match file.any()? {
             AnyModel::Float(model) => export::recalibrated(&model, &calibration, set),
+            AnyModel::Raw(raw) => {
+                let recalibrated = export::recalibrated(raw.model(), &calibration, set);
+                ModelFile::with_input(&recalibrated.model()?, raw.encoder().section())
+            }
             AnyModel::Int8(model) => quantize::recalibrated(&model, &calibration, set)?,
         };
         recalibrated.any()?;

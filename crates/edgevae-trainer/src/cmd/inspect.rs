@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_trainer::inspect::Inspection;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::target::Core;
 
 #[derive(Debug, Args)]
@@ -23,6 +23,10 @@ pub struct Cmd {
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
+        anyhow::ensure!(
+            self.target.is_none() || !matches!(file.any()?, AnyModel::Raw(_)),
+            "--target: the code of the encoder is not measured; `edgevae inspect` without it tells what the model takes in RAM"
+        );
         let inspection = Inspection::of(&file.any()?, file.bytes(), file.is_signed(), self.target);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&inspection)?);

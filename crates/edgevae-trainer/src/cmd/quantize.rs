@@ -48,6 +48,12 @@ impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
         let any = file.any()?;
+        anyhow::ensure!(
+            !matches!(any, AnyModel::Raw(_)),
+            "{} has an encoder for raw rows (categories, missing values or windows), which has no int8 form yet; \
+             train on columns of numbers for an int8 model",
+            self.model.display()
+        );
         let AnyModel::Float(model) = &any else {
             anyhow::bail!(
                 "{} is an int8 model already; expected the float model that it was made of (`edgevae calibrate` gives an \

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use edgevae_core::ScoreError;
 use edgevae_core::format::Missing;
+use edgevae_core::format::input::{Absent, WindowSpec};
 use edgevae_trainer::data::block::{Block, Counts};
 use edgevae_trainer::data::options::{self, Features, Format, ReadOptions};
 use edgevae_trainer::data::pipeline::for_each_block;
 use edgevae_trainer::data::source::Source;
 use edgevae_trainer::data::table::{self, Loaded};
+use edgevae_trainer::input;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::scoring::{RowScorer, RowVerdict};
+use edgevae_trainer::scoring::{RawRows, RowScorer, RowVerdict};
 
 /// How a file with rows for an existing model is read.
 #[derive(Debug, Args)]
@@ -45,38 +47,74 @@ pub struct ScoredRow {
 pub struct Scored<'a> {
     block: &'a Block,
     verdicts: &'a [RowVerdict],
+    scorer: &'a Scorer<'a>,
+    inputs: usize,
 }
 
 impl Scored<'_> {
-    /// The values of these rows as they were read, row by row.
+    /// What the network took for each of these rows: the values as they were read, or encoded.
     pub fn samples(&self) -> impl Iterator<Item = &[f32]> {
-        // A block whose rows were all left out has no cells.
-        let width = (self.block.cells.len() / self.block.len().max(1)).max(1);
-        self.block.cells.chunks_exact(width).take(self.verdicts.len())
+        let cells = match self.scorer {
+            Scorer::Rows(_) => &self.block.cells[..],
+            Scorer::Raw(raw) => raw.samples(),
+        };
+        cells.chunks_exact(self.inputs).take(self.verdicts.len())
     }
 
     pub fn rows(&self) -> impl Iterator<Item = ScoredRow> {
-        self.verdicts.iter().enumerate().map(|(index, &verdict)| ScoredRow {
-            number: self.block.row_number(index),
-            label: self.block.labels.get(index).copied(),
-            verdict,
+        self.verdicts.iter().enumerate().map(|(index, &verdict)| {
+            let (place, label) = match self.scorer {
+                Scorer::Rows(_) => (index, self.block.labels.get(index)),
+                Scorer::Raw(raw) => (raw.places()[index], raw.labels().get(index)),
+            };
+            ScoredRow { number: self.block.row_number(place), label: label.copied(), verdict }
         })
+    }
+}
+
+/// Rows as they are, or raw ones that are encoded first.
+#[derive(Debug)]
+enum Scorer<'m> {
+    Rows(RowScorer<'m>),
+    Raw(Box<RawRows<'m>>),
+}
+
+impl<'m> Scorer<'m> {
+    fn new(model: &'m AnyModel<'m>) -> Self {
+        match model {
+            AnyModel::Raw(model) => Self::Raw(Box::new(RawRows::new(model))),
+            model => Self::Rows(RowScorer::new(model)),
+        }
+    }
+
+    fn score(&mut self, block: &Block, verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
+        match self {
+            Self::Rows(rows) => rows.score(&block.cells, verdicts),
+            Self::Raw(raw) => raw.score(block, verdicts),
+        }
     }
 }
 
 /// What a pass over a file came to.
 pub struct Tally {
     rows: u64,
+    scored: u64,
     pub anomalies: u64,
     dropped: u64,
     out_of_range: u64,
     threshold: f32,
+    window: WindowSpec,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, anomalies, dropped, out_of_range, threshold } = self;
-        write!(f, "{rows} rows, {anomalies} above the threshold {threshold}")?;
+        let Self { rows, scored, anomalies, dropped, out_of_range, threshold, window } = self;
+        write!(f, "{rows} rows, ")?;
+        if *window != WindowSpec::ROW {
+            let WindowSpec { rows, stride, .. } = window;
+            write!(f, "{scored} windows of {rows} every {stride} (a line for the last row of each), ")?;
+        }
+        write!(f, "{anomalies} above the threshold {threshold}")?;
         if *out_of_range > 0 {
             write!(f, " or out of range ({out_of_range} have a reading beyond what the int8 model can tell apart)")?;
         }
@@ -86,7 +124,7 @@ impl fmt::Display for Tally {
 
 /// What a thread needs, beside what its caller wants.
 struct Worker<'m, W> {
-    scorer: RowScorer<'m>,
+    scorer: Scorer<'m>,
     verdicts: Vec<RowVerdict>,
     failed: Option<(usize, ScoreError)>,
     own: W,
@@ -103,18 +141,29 @@ impl RowsArgs {
     }
 
     fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
+        let columns = model.columns();
+        let mut missing = match model.header().missing {
+            Missing::Error => options::Missing::Error,
+            Missing::Drop => options::Missing::Drop,
+            // The core fills them, as it does on the device.
+            Missing::Mean => options::Missing::Mean,
+        };
+        let mut readings = Vec::new();
+        if let AnyModel::Raw(model) = model {
+            readings.extend(model.encoder().columns().map(|column| (column.name.to_owned(), input::reading(&column))));
+            // The encoder fills them, or refuses them by their column.
+            if model.encoder().columns().any(|column| column.absent != Absent::Refused) {
+                missing = options::Missing::Mean;
+            }
+        }
         let options = ReadOptions {
             format: self.format,
             delimiter: self.delimiter,
             label: label.map(str::to_owned),
             ignore: Vec::new(),
-            features: Features::OfModel(model.feature_names().map(str::to_owned).collect()),
-            missing: match model.header().missing {
-                Missing::Error => options::Missing::Error,
-                Missing::Drop => options::Missing::Drop,
-                // The core fills them, as it does on the device.
-                Missing::Mean => options::Missing::Mean,
-            },
+            features: Features::OfModel(columns.into_iter().map(str::to_owned).collect()),
+            missing,
+            readings,
         };
         let source = if self.is_stdin() {
             Source::stream(io::stdin(), &self.name(), &options)?
@@ -168,17 +217,24 @@ impl RowsArgs {
         let model = file.any()?;
         let mut source = self.open(&model, label, quiet)?;
         let names = source.feature_names.clone();
-        let (mut anomalies, mut out_of_range) = (0, 0);
-        let make = || Worker { scorer: RowScorer::new(&model), verdicts: Vec::new(), failed: None, own: make() };
+        let (mut anomalies, mut out_of_range, mut scored) = (0, 0, 0);
+        let inputs = usize::from(model.header().inputs);
+        // A window looks across blocks: they are scored one after the other.
+        let window = if let AnyModel::Raw(model) = &model { model.window() } else { WindowSpec::ROW };
+        let threads = if window.rows == 1 { self.threads() } else { 1 };
+        let make = || Worker { scorer: Scorer::new(&model), verdicts: Vec::new(), failed: None, own: make() };
         let work = |worker: &mut Worker<'_, W>, block: &Block| {
-            worker.failed = worker.scorer.score(&block.cells, &mut worker.verdicts).err();
-            work(&mut worker.own, &Scored { block, verdicts: &worker.verdicts });
+            let Worker { scorer, verdicts, failed, own } = worker;
+            *failed = scorer.score(block, verdicts).err();
+            work(own, &Scored { block, verdicts, scorer, inputs });
         };
         let deliver = |worker: &mut Worker<'_, W>, block: &Block| -> anyhow::Result<()> {
             let count = |marked: fn(&RowVerdict) -> bool| worker.verdicts.iter().filter(|v| marked(v)).count() as u64;
             anomalies += count(|verdict| verdict.is_anomaly);
             out_of_range += count(|verdict| verdict.out_of_range == Some(true));
-            each(&mut worker.own, &Scored { block, verdicts: &worker.verdicts })?;
+            scored += worker.verdicts.len() as u64;
+            let Worker { scorer, verdicts, own, .. } = worker;
+            each(own, &Scored { block, verdicts, scorer, inputs })?;
             match worker.failed {
                 None => Ok(()),
                 Some((row, error)) => {
@@ -191,8 +247,9 @@ impl RowsArgs {
                 }
             }
         };
-        let Counts { rows, dropped, .. } = for_each_block(&mut source, self.threads(), make, work, deliver)?;
-        Ok(Tally { rows: rows - dropped, anomalies, dropped, out_of_range, threshold: model.header().threshold })
+        let Counts { rows, dropped, .. } = for_each_block(&mut source, threads, make, work, deliver)?;
+        let threshold = model.header().threshold;
+        Ok(Tally { rows: rows - dropped, scored, anomalies, dropped, out_of_range, threshold, window })
     }
 
     /// All rows in memory, for those who need them more than once.

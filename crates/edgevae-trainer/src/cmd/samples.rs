@@ -30,8 +30,9 @@ impl Cmd {
         let file = ModelFile::open(&self.model)?;
         let mut out = BufWriter::with_capacity(1 << 16, OutputFile::create(&self.out)?);
         let model = file.any()?;
+        let columns = model.columns().len();
         self.rows.read(&model, self.quiet, |block| {
-            for (index, sample) in block.cells.chunks_exact(usize::from(model.header().inputs)).enumerate() {
+            for (index, sample) in block.cells.chunks_exact(columns).enumerate() {
                 let number =
                     u32::try_from(block.row_number(index)).context("more rows than a sample file can number")?;
                 out.write_all(&number.to_le_bytes())?;

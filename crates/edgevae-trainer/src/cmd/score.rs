@@ -66,19 +66,16 @@ impl Cmd {
             Format::Jsonl => (results::push_score_json, results::explain_json),
             Format::Parquet => return self.write_parquet(file, out),
         };
-        let model = match file.any()? {
-            AnyModel::Float(model) if self.explain > 0 => Some(model),
-            AnyModel::Int8(_) if self.explain > 0 => {
-                anyhow::bail!("--explain takes a float model; give the one that the int8 model was made of")
-            }
-            _ => None,
-        };
-        let names: Vec<&str> = model.iter().flat_map(|model| model.feature_names()).collect();
+        let any = file.any()?;
+        if self.explain > 0 && matches!(any, AnyModel::Int8(_)) {
+            anyhow::bail!("--explain takes a float model; give the one that the int8 model was made of")
+        }
+        let names = if self.explain > 0 { any.columns() } else { vec![] };
         let count = self.explain.min(names.len());
         if format == Format::Csv {
             out.write_all(results::scores_header(has_range(file)?, count).as_bytes())?;
         }
-        let make = || (Vec::new(), model.as_ref().map(Explainer::new));
+        let make = || (Vec::new(), if count > 0 { Explainer::of(&any) } else { None });
         let work = |(text, explainer): &mut (Vec<u8>, Option<Explainer<'_>>), scored: &Scored<'_>| {
             text.clear();
             for (row, sample) in scored.rows().zip(scored.samples()) {

@@ -61,8 +61,7 @@ impl Cmd {
         }
         let load = |config: &Config| {
             let options = config.options();
-            let loaded = super::train::files(config)
-                .and_then(|paths| super::train::load(config, paths, options.seed, options.threads));
+            let loaded = super::train::files(config).and_then(|paths| super::train::load(config, paths, &options));
             loaded.map_err(|error| format!("{error:#}"))
         };
         let quiet = self.quiet;

@@ -13,10 +13,10 @@ use edgevae_trainer::data::Dataset;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
-use edgevae_trainer::data::table::{self, Loaded};
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
+use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
-use edgevae_trainer::options::{Options, Preset};
+use edgevae_trainer::options::{Bytes, Options, Preset, SplitBy};
 use edgevae_trainer::output::OutputDir;
 use edgevae_trainer::summary::{Run, Source};
 use edgevae_trainer::train::stream::Streamed;
@@ -77,15 +77,25 @@ impl Cmd {
                 (dataset, source, Some(streamed))
             }
             paths => {
-                let (dataset, source) = load(&config, paths, options.seed, options.threads)?;
+                let (dataset, source) = load(&config, paths, &options)?;
                 (dataset, source, None)
             }
         };
         if !self.quiet {
             eprintln!("{}", source.sentence(&dataset));
+            source.input().iter().flat_map(|input| &input.notes).for_each(|note| eprintln!("{note}"));
         }
+        let section = source.input().and_then(|input| input.section.as_ref()).map_or(0, Vec::len);
+        anyhow::ensure!(
+            config.quantize != Some(true) || section == 0,
+            "--quantize takes columns of numbers: an encoder for raw rows (categories, missing values or windows) has no int8 form yet"
+        );
 
-        let (options, chosen) = auto::plan(&options, &dataset, source.missing());
+        // The input section takes its share of the flash.
+        let flash_budget = options.flash_budget;
+        let network = Bytes(flash_budget.0.saturating_sub(section));
+        let (options, chosen) = auto::plan(&Options { flash_budget: network, ..options }, &dataset, source.missing());
+        let options = Options { flash_budget, ..options };
         if let (Some(chosen), false) = (chosen, self.quiet) {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
             eprintln!("{chosen}{sampled}");
@@ -145,7 +155,7 @@ impl Cmd {
             quantized: quantized.as_ref(),
             dir: &dir,
         };
-        output.write("model.evae", trained.model.bytes())?;
+        output.write("model.evae", source.model_file(&trained).bytes())?;
         if let Some(quantized) = &quantized {
             output.write("model-int8.evae", quantized.file.bytes())?;
             output.write("quantization.json", quantized.report.json().as_bytes())?;
@@ -189,6 +199,15 @@ fn open_stream(
         options.trim == 0.0 || options.preset == Preset::Auto,
         "--contamination above 0 needs all rows at once or --preset auto; these files are streamed (--stream=false reads them whole)"
     );
+    anyhow::ensure!(
+        config.request() == Request::default() && config.missing != Some(read::Missing::Indicator),
+        "--time, --split group, --categorical, --cyclic, --window and --missing indicator need all rows at once; these files are streamed (--stream=false reads them whole)"
+    );
+    anyhow::ensure!(
+        options.split == SplitBy::Random,
+        "--split {} needs all rows at once; these files are streamed (--stream=false reads them whole)",
+        options.split
+    );
     let read = read_options(config)?;
     let start = Instant::now();
     let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows, start))?;
@@ -199,6 +218,7 @@ fn open_stream(
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
         streamed: Some(streamed.rows - streamed.dropped),
+        input: Input::default(),
     };
     Ok((dataset, source, streamed))
 }
@@ -229,29 +249,29 @@ fn resumed(path: &Path, given: &Config) -> anyhow::Result<RunCheckpoint> {
 }
 
 /// The rows to train on and where they come from.
-pub fn load(
-    config: &Config,
-    paths: Option<Vec<PathBuf>>,
-    seed: u64,
-    threads: usize,
-) -> anyhow::Result<(Dataset, Source)> {
+pub fn load(config: &Config, paths: Option<Vec<PathBuf>>, options: &Options) -> anyhow::Result<(Dataset, Source)> {
     let Some(paths) = paths else {
         anyhow::ensure!(
             config.label.is_none(),
             "--label goes with --data; the reference data set brings its own labels"
         );
         let recipe = config.synth.as_deref().unwrap_or("").parse()?;
-        let synthetic = Synthetic { seed, ..recipe };
+        anyhow::ensure!(
+            config.request() == Request::default(),
+            "--time, --split group, --categorical, --cyclic and --window go with --data"
+        );
+        let synthetic = Synthetic { seed: options.seed, ..recipe };
         return Ok((synthetic.generate()?, Source::Synthetic(synthetic)));
     };
     let read = read_options(config)?;
-    let Loaded { dataset, dropped_rows, row_numbers, suspected_label, .. } = table::read(&paths, &read, threads)?;
+    let prepared = input::load(&paths, &read, &config.request(), options)?;
+    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input } = prepared;
     if let Some(name) = suspected_label {
         eprintln!(
             "warning: column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
         );
     }
-    let source = Source::Files { paths, missing: read.missing, dropped_rows, row_numbers, streamed: None };
+    let source = Source::Files { paths, missing: read.missing, dropped_rows, row_numbers, streamed: None, input };
     Ok((dataset, source))
 }
 
@@ -265,5 +285,6 @@ fn read_options(config: &Config) -> anyhow::Result<ReadOptions> {
         ignore: config.ignore.clone().unwrap_or_default(),
         features: config.features.clone().map_or(Features::All, Features::Named),
         missing: config.missing.unwrap_or_default(),
+        readings: Vec::new(),
     })
 }

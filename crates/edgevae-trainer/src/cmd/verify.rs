@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use edgevae_core::Model;
+use edgevae_core::{LoadError, Model, RawModel, SignatureError};
 use edgevae_trainer::model_file::AlignedBytes;
 use edgevae_trainer::signing::Public;
 
@@ -25,7 +25,12 @@ impl Cmd {
         let key = public.to_core().with_context(|| self.key.display().to_string())?;
         let name = || self.model.display().to_string();
         let bytes = AlignedBytes::new(&std::fs::read(&self.model).with_context(name)?);
-        Model::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;
+        match Model::from_signed_bytes(bytes.as_slice(), &key) {
+            Err(SignatureError::Load(LoadError::NeedsEncoder)) => {
+                RawModel::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;
+            }
+            verified => _ = verified.with_context(name)?,
+        }
         println!("{}: signed with {}", self.model.display(), public.to_hex());
         Ok(())
     }

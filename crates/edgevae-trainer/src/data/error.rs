@@ -46,6 +46,14 @@ pub enum Role {
     Feature,
     /// A feature of the model.
     ModelFeature,
+    /// The column of times.
+    Time,
+    /// The column of groups.
+    Group,
+    /// A column of categories.
+    Categorical,
+    /// A cyclic column.
+    Cyclic,
 }
 
 impl fmt::Display for Role {
@@ -55,6 +63,10 @@ impl fmt::Display for Role {
             Self::Ignored => "a column to ignore",
             Self::Feature => "a feature",
             Self::ModelFeature => "a feature of the model",
+            Self::Time => "the time",
+            Self::Group => "the group",
+            Self::Categorical => "a category",
+            Self::Cyclic => "a cyclic column",
         })
     }
 }
@@ -255,6 +267,16 @@ pub enum Problem {
         /// The column is a model's feature.
         of_model: bool,
     },
+    /// A cell of a column that is no column of numbers.
+    #[error("{at}: found {found:?}, expected {expected}; mend the cell or delete the row")]
+    NotOfKind {
+        /// Where.
+        at: Place,
+        /// The text of the cell, shortened.
+        found: String,
+        /// What the column holds.
+        expected: &'static str,
+    },
     /// A row without a label.
     #[error("{at}: found {}, expected a label; fill it in, delete the row, or choose --missing drop", missing(.found))]
     MissingLabel {
@@ -283,6 +305,7 @@ impl Problem {
             | Self::NonFinite { at, .. }
             | Self::OutOfRange { at, .. }
             | Self::NotANumber { at, .. }
+            | Self::NotOfKind { at, .. }
             | Self::MissingLabel { at, .. }
             | Self::NotALabel { at, .. } => {
                 at.row += rows;
@@ -309,9 +332,9 @@ fn missing(found: &str) -> String {
 
 fn missing_advice(of_model: bool) -> &'static str {
     if of_model {
-        "the model was trained to refuse missing cells: mend the cell, or train with --missing drop or --missing mean"
+        "the model was trained to refuse missing cells: mend the cell, or train with --missing drop, mean or indicator"
     } else {
-        "mend the cell, or choose --missing drop or --missing mean"
+        "mend the cell, or choose --missing drop, mean or indicator"
     }
 }
 

@@ -17,6 +17,8 @@ use super::csv::cell::{self, Label, NoNumber};
 use super::csv::header;
 use super::error::{DataError, Place, Problem, shorten};
 use super::options::{Features, Missing, ReadOptions};
+use super::reading::Reading;
+use super::scan::EachRow;
 use super::source::{Input, Parse, Source};
 use super::text::{BLOCK, MAX_ROW, TextBlocks};
 
@@ -41,6 +43,44 @@ pub(super) fn blocks(input: Input, name: String, options: &ReadOptions) -> Resul
         take: Box::new(TextBlocks::new(input.into_inner(), rest, None, BLOCK)),
         parse: Arc::new(members),
     })
+}
+
+/// Hands `each` the names of the first object's members and the members of each object as text; returns the number of rows.
+///
+/// # Errors
+/// As [`blocks`], and a line that is no object.
+pub(super) fn scan(input: Input, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    let mut input = BufReader::new(input);
+    let mut text = first_line(&mut input)?;
+    let trimmed = text.trim_ascii();
+    let first = trimmed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(trimmed);
+    let Names(names) = serde_json::from_slice(first).map_err(|error| not_an_object(&error, 1, 1))?;
+    header::select(&names, options)?;
+    let (mut rows, mut line) = (0, 0);
+    loop {
+        for object in text.split(|&byte| byte == b'\n') {
+            line += 1;
+            let object = object.strip_prefix(b"\xef\xbb\xbf").unwrap_or(object);
+            if object.trim_ascii().is_empty() {
+                continue;
+            }
+            rows += 1;
+            let members: HashMap<String, &RawValue> =
+                serde_json::from_slice(object).map_err(|error| not_an_object(&error, rows, line))?;
+            let cells: Vec<Vec<u8>> =
+                names.iter().map(|name| text_of(members.get(name).copied()).into_owned()).collect();
+            each(&names, &cells)?;
+        }
+        // The text ends with its line: what follows the line end is no line of its own.
+        line -= u64::from(text.ends_with(b"\n"));
+        text.clear();
+        let read = input.by_ref().take((MAX_ROW + 1) as u64).read_until(b'\n', &mut text);
+        match read.map_err(|error| Problem::ReadFailed { line: line + 1, error })? {
+            0 => return Ok(rows),
+            read if read > MAX_ROW => return Err(Problem::RowTooLong { line: line + 1, limit: MAX_ROW }),
+            _ => {}
+        }
+    }
 }
 
 /// The bytes up to the end of the first line that is not blank.
@@ -82,6 +122,8 @@ struct Members {
     label: Option<String>,
     missing: Missing,
     of_model: bool,
+    /// How each feature is read.
+    readings: Vec<Reading>,
 }
 
 impl Members {
@@ -97,6 +139,7 @@ impl Members {
         uses.extend(options.label.iter().map(|name| (name.clone(), Use::Label)));
         Ok(Self {
             uses,
+            readings: features.iter().map(|name| options.reading(name)).collect(),
             features,
             extra: selection.extra.iter().map(name).collect(),
             label: options.label.clone(),
@@ -118,7 +161,7 @@ impl Members {
         let mut missing = 0;
         for (feature, (value, member)) in row.iter_mut().zip(&object.features).enumerate() {
             let text = text_of(*member);
-            *value = match cell::number(&text) {
+            *value = match self.readings[feature].read(&text) {
                 Ok(number) => number,
                 Err(NoNumber::Missing) if self.missing != Missing::Error => {
                     missing += 1;
@@ -325,7 +368,7 @@ mod tests {
         assert_eq!(
             with(Missing::Error).unwrap_err(),
             "t.jsonl: line 2 (row 2), column \"b\": found an empty cell, expected a number; mend the cell, or choose \
-             --missing drop or --missing mean"
+             --missing drop, mean or indicator"
         );
         let dropped = with(Missing::Drop).unwrap();
         assert_eq!((dropped.dropped_rows, dropped.dataset.rows()), (2, 1));

@@ -12,12 +12,15 @@ pub mod options;
 pub mod parquet;
 pub mod paths;
 pub mod pipeline;
+pub mod reading;
+pub mod scan;
 pub mod shuffled;
 pub mod source;
 pub mod split;
 pub mod synthetic;
 pub mod table;
 mod text;
+pub mod time;
 
 use ndarray::{Array2, Axis};
 use rand::SeedableRng;
@@ -32,6 +35,8 @@ pub struct Dataset {
     pub features: Array2<f32>,
     /// `true` marks an anomaly; `None` when the source has no label column.
     pub labels: Option<Vec<bool>>,
+    /// Which group each row belongs to, for a split by groups; empty where there are none.
+    pub groups: Vec<u32>,
 }
 
 impl Dataset {
@@ -54,6 +59,7 @@ impl Dataset {
             names: self.names.clone(),
             features: self.features.select(Axis(0), rows),
             labels: self.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
+            groups: if self.groups.is_empty() { vec![] } else { rows.iter().map(|&row| self.groups[row]).collect() },
         }
     }
 }
@@ -64,6 +70,7 @@ enum Purpose {
     Synthetic = 1,
     Split = 2,
     Holdout = 3,
+    Groups = 4,
 }
 
 /// The generator for one purpose: ChaCha8 keyed by `seed`, on the purpose's own stream.
@@ -87,8 +94,10 @@ mod tests {
             names: vec!["a".into(), "b".into()],
             features: array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
             labels: Some(vec![false, true, false]),
+            groups: vec![4, 5, 6],
         };
         let chosen = table.select(&[2, 1]);
+        assert_eq!(chosen.groups, [6, 5]);
         assert_eq!(chosen.features, array![[5.0, 6.0], [3.0, 4.0]]);
         assert_eq!(chosen.labels, Some(vec![false, true]));
         assert_eq!((chosen.rows(), chosen.anomalies()), (2, Some(1)));

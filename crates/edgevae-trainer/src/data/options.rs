@@ -5,9 +5,11 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::reading::Reading;
+
 /// How a file of rows is read. The default goes by the extension, detects the delimiter, takes every column as a feature
 /// and admits no missing cell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
     /// The format; `None` goes by the extension, CSV where there is none.
     pub format: Option<Format>,
@@ -21,6 +23,16 @@ pub struct ReadOptions {
     pub features: Features,
     /// What becomes of missing cells.
     pub missing: Missing,
+    /// How the cells of columns are read that hold something other than numbers, by name.
+    pub readings: Vec<(String, Reading)>,
+}
+
+impl ReadOptions {
+    /// How the cells of a column are read.
+    pub fn reading(&self, column: &str) -> Reading {
+        let found = self.readings.iter().find(|(name, _)| name == column);
+        found.map(|(_, reading)| reading.clone()).unwrap_or_default()
+    }
 }
 
 /// A format of rows.
@@ -70,11 +82,13 @@ pub enum Missing {
     Drop,
     /// A missing cell is read as NaN; the scaler fills it with the mean of its column.
     Mean,
+    /// The same, and a feature more for each column with missing cells says that it was missing.
+    Indicator,
 }
 
 impl Missing {
     /// Every policy, in the order in which help texts list them.
-    pub const ALL: [Self; 3] = [Self::Error, Self::Drop, Self::Mean];
+    pub const ALL: [Self; 4] = [Self::Error, Self::Drop, Self::Mean, Self::Indicator];
 
     /// The word for the policy on the command line and in files.
     pub const fn as_str(self) -> &'static str {
@@ -82,6 +96,7 @@ impl Missing {
             Self::Error => "error",
             Self::Drop => "drop",
             Self::Mean => "mean",
+            Self::Indicator => "indicator",
         }
     }
 }
@@ -97,7 +112,7 @@ impl FromStr for Missing {
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|policy| policy.as_str() == word);
-        found.ok_or_else(|| format!("found {word:?}, expected error, drop or mean"))
+        found.ok_or_else(|| format!("found {word:?}, expected error, drop, mean or indicator"))
     }
 }
 
@@ -134,7 +149,7 @@ mod tests {
             assert_eq!(policy.to_string().parse(), Ok(policy));
             assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
         }
-        assert_eq!("zero".parse::<Missing>(), Err("found \"zero\", expected error, drop or mean".into()));
+        assert_eq!("zero".parse::<Missing>(), Err("found \"zero\", expected error, drop, mean or indicator".into()));
     }
 
     #[test]

@@ -24,6 +24,8 @@ use super::csv::cell::{self, Label, NoNumber};
 use super::csv::header::{self, Selection};
 use super::error::{DataError, Place, Problem, shorten};
 use super::options::{Features, Missing, ReadOptions};
+use super::reading::Reading;
+use super::scan::EachRow;
 use super::source::{Parse, Source, Take};
 use crate::scoring::RowVerdict;
 
@@ -89,8 +91,10 @@ fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>
     let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
     let Selection { features, label, extra } = header::select(&names, options)?;
     for &column in features.iter().chain(&label) {
-        let is_label = label == Some(column);
-        if let Some(found) = unfit(&columns[column], is_label) {
+        // A column whose kind is known, or that a model needs, is read through its text where it is no number.
+        let is_known = options.readings.iter().any(|(name, _)| *name == names[column]);
+        let as_text = label == Some(column) || is_known || matches!(options.features, Features::OfModel(_));
+        if let Some(found) = unfit(&columns[column], as_text) {
             return Err(Problem::ColumnType { column: names[column].clone(), found });
         }
     }
@@ -99,6 +103,7 @@ fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>
         names: features.iter().map(name).collect(),
         label_name: options.label.clone().unwrap_or_default(),
         block_rows: (BLOCK / size_of::<f32>() / features.len()).max(1),
+        readings: features.iter().map(|&column| options.reading(&names[column])).collect(),
         columns: features.iter().chain(&label).map(|&column| Column::of(column, &columns[column])).collect(),
         has_label: label.is_some(),
         missing: options.missing,
@@ -113,7 +118,7 @@ fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>
 }
 
 /// What a column holds, when that cannot be a feature or a label.
-fn unfit(column: &ColumnDescriptor, is_label: bool) -> Option<String> {
+fn unfit(column: &ColumnDescriptor, as_text: bool) -> Option<String> {
     if column.max_rep_level() > 0 {
         return Some("lists".into());
     }
@@ -133,7 +138,8 @@ fn unfit(column: &ColumnDescriptor, is_label: bool) -> Option<String> {
     match column.physical_type() {
         Type::BOOLEAN | Type::FLOAT | Type::DOUBLE => None,
         Type::INT32 | Type::INT64 if is_integer => None,
-        Type::BYTE_ARRAY if is_label => None,
+        Type::BYTE_ARRAY if as_text => None,
+        Type::INT32 | Type::INT64 | Type::INT96 if as_text && Unit::of(column).is_some() => None,
         Type::INT32 | Type::INT64 => Some(format!("dates, times or decimals ({:?})", column.converted_type())),
         Type::BYTE_ARRAY => Some("text".into()),
         other => Some(format!("{other}")),
@@ -149,13 +155,55 @@ struct Column {
     unsigned: bool,
     /// Definition level of a value that is no null.
     present: i16,
+    /// It holds times.
+    unit: Option<Unit>,
+}
+
+/// The unit of a column of times since 1970.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Unit {
+    Days,
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+impl Unit {
+    fn of(column: &ColumnDescriptor) -> Option<Self> {
+        use parquet::basic::TimeUnit;
+        match (column.logical_type_ref(), column.converted_type(), column.physical_type()) {
+            (_, _, Type::INT96) => Some(Self::Nanoseconds),
+            (Some(LogicalType::Timestamp(time)), ..) => Some(match time.unit {
+                TimeUnit::MILLIS => Self::Milliseconds,
+                TimeUnit::MICROS => Self::Microseconds,
+                TimeUnit::NANOS => Self::Nanoseconds,
+            }),
+            (_, ConvertedType::DATE, _) => Some(Self::Days),
+            (_, ConvertedType::TIMESTAMP_MILLIS, _) => Some(Self::Milliseconds),
+            (_, ConvertedType::TIMESTAMP_MICROS, _) => Some(Self::Microseconds),
+            _ => None,
+        }
+    }
+
+    /// The time as text in ISO 8601.
+    fn text(self, value: i64) -> Vec<u8> {
+        let nanoseconds = i128::from(value)
+            * match self {
+                Self::Days => 86_400_000_000_000,
+                Self::Milliseconds => 1_000_000,
+                Self::Microseconds => 1_000,
+                Self::Nanoseconds => 1,
+            };
+        let time = jiff::Timestamp::from_nanosecond(nanoseconds);
+        time.map_or_else(|_| value.to_string(), |time| time.to_string()).into_bytes()
+    }
 }
 
 impl Column {
     fn of(index: usize, column: &ColumnDescriptor) -> Self {
         use ConvertedType::{UINT_8, UINT_16, UINT_32, UINT_64};
         let unsigned = matches!(column.converted_type(), UINT_8 | UINT_16 | UINT_32 | UINT_64);
-        Self { index, unsigned, present: column.max_def_level() }
+        Self { index, unsigned, present: column.max_def_level(), unit: Unit::of(column) }
     }
 }
 
@@ -167,6 +215,8 @@ struct ParquetBlocks {
     has_label: bool,
     missing: Missing,
     of_model: bool,
+    /// How each feature is read.
+    readings: Vec<Reading>,
     block_rows: usize,
     reader: SerializedFileReader<File>,
     next_group: usize,
@@ -226,6 +276,27 @@ impl ParquetBlocks {
                 continue;
             }
             let mut slots = block.cells[index..].iter_mut().step_by(width);
+            if is_text(reader, *column) || self.readings[index] != Reading::Number {
+                let mut wrong = None;
+                let mut row = 0;
+                texts(reader, *column, rows, |text| {
+                    let read = text.as_deref().map_or(Err(NoNumber::Missing), |text| self.readings[index].read(text));
+                    let slot = slots.next().expect("as many values as rows");
+                    *slot = match read {
+                        Ok(value) => value,
+                        Err(NoNumber::Missing) => f32::NAN,
+                        Err(reason) => {
+                            wrong.get_or_insert((row, reason, text.unwrap_or_default()));
+                            f32::NAN
+                        }
+                    };
+                    row += 1;
+                })?;
+                if let Some((row, reason, text)) = wrong {
+                    return Err(reason.problem(self.place(self.names[index].clone(), row), &text, self.of_model));
+                }
+                continue;
+            }
             read(reader, *column, rows, |value| {
                 *slots.next().expect("as many values as rows") = value.unwrap_or(f32::NAN);
             })?;
@@ -330,6 +401,97 @@ fn read(reader: &mut ColumnReader, column: Column, rows: usize, each: impl FnMut
         ColumnReader::DoubleColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
         _ => Err(Problem::Parquet("a column changed its type".into())),
     }
+}
+
+/// Whether a column's values are read through their text.
+fn is_text(reader: &ColumnReader, column: Column) -> bool {
+    matches!(reader, ColumnReader::ByteArrayColumnReader(_)) || column.unit.is_some()
+}
+
+/// Hands `each` the next `rows` values of a column as the text of a CSV cell, `None` for a null.
+fn texts(
+    reader: &mut ColumnReader,
+    column: Column,
+    rows: usize,
+    each: impl FnMut(Option<Vec<u8>>),
+) -> Result<(), Problem> {
+    let Column { unsigned, unit, .. } = column;
+    let integer = move |value: i64| match unit {
+        Some(unit) => unit.text(value),
+        None if unsigned => value.cast_unsigned().to_string().into_bytes(),
+        None => value.to_string().into_bytes(),
+    };
+    match reader {
+        ColumnReader::BoolColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| if value { b"true".to_vec() } else { b"false".to_vec() }, each)
+        }
+        ColumnReader::Int32ColumnReader(reader) if unsigned => {
+            read_column(reader, column, rows, |&value| integer(value.cast_unsigned().into()), each)
+        }
+        ColumnReader::Int32ColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| integer(value.into()), each)
+        }
+        ColumnReader::Int64ColumnReader(reader) => read_column(reader, column, rows, |&value| integer(value), each),
+        ColumnReader::Int96ColumnReader(reader) => {
+            read_column(reader, column, rows, |value| Unit::Nanoseconds.text(value.to_nanos()), each)
+        }
+        ColumnReader::FloatColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+        }
+        ColumnReader::DoubleColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+        }
+        ColumnReader::ByteArrayColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.data().to_vec(), each)
+        }
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.data().to_vec(), each)
+        }
+    }
+}
+
+/// Hands `each` the names of the columns and the values of each row as text; returns the number of rows. Columns of lists
+/// have empty cells.
+///
+/// # Errors
+/// When the file is no Parquet file or is damaged, or lacks a wanted column.
+pub(super) fn scan(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    guarded(|| scan_unguarded(file, options, each))
+}
+
+fn scan_unguarded(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+    let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
+    header::select(&names, options)?;
+    let mut cells = vec![Vec::new(); names.len()];
+    let mut scanned = 0;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(failed)?;
+        let mut left = usize::try_from(group.metadata().num_rows())
+            .map_err(|_| Problem::Parquet("a row group has a negative number of rows".into()))?;
+        let mut readers = Vec::new();
+        for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0) {
+            readers.push((Column::of(index, column), group.get_column_reader(index).map_err(failed)?));
+        }
+        while left > 0 {
+            let rows = left.min(4096);
+            left -= rows;
+            let mut block = vec![Vec::new(); names.len()];
+            for (column, reader) in &mut readers {
+                let texts_of = &mut block[column.index];
+                texts(reader, *column, rows, |text| texts_of.push(text.unwrap_or_default()))?;
+            }
+            for row in 0..rows {
+                for (cell, column) in cells.iter_mut().zip(&mut block) {
+                    *cell = column.get_mut(row).map(std::mem::take).unwrap_or_default();
+                }
+                each(&names, &cells)?;
+            }
+            scanned += rows as u64;
+        }
+    }
+    Ok(scanned)
 }
 
 fn read_labels(reader: &mut ColumnReader, column: Column, rows: usize, labels: &mut Vec<Cell>) -> Result<(), Problem> {
@@ -518,11 +680,75 @@ mod tests {
         assert_eq!(
             load("l", "t", Missing::Error).unwrap_err(),
             "t.parquet: row 5, column \"a\": found an empty cell, expected a number; mend the cell, or choose --missing \
-             drop or --missing mean"
+             drop, mean or indicator"
         );
         let message = load("l", "n", Missing::Mean).unwrap_err();
         assert!(message.contains("column \"t\" holds text, expected numbers"), "{message}");
         assert!(load("x", "t", Missing::Error).unwrap_err().contains("no column \"x\""));
+    }
+
+    /// Texts in a dictionary with a null, integers as text, times, a date, booleans: 40 rows.
+    fn kinds() -> tempfile::NamedTempFile {
+        use parquet::data_type::{ByteArrayType, Int32Type};
+        let schema = "message rows { optional binary mode (UTF8); required binary count (UTF8);
+                      required int64 at (TIMESTAMP(MICROS,true)); required int32 day (DATE); required boolean valve;
+                      required double temp; }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let out = tempfile::Builder::new().suffix(".parquet").tempfile().unwrap();
+        let mut writer = SerializedFileWriter::new(out.reopen().unwrap(), schema, Arc::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let text = |text: String| ByteArray::from(text.into_bytes());
+        let levels: Vec<i16> = (0..40).map(|row| i16::from(row != 7)).collect();
+        let modes: Vec<ByteArray> =
+            (0..40).filter(|row| *row != 7).map(|row| text(["run", "idle", "run"][row % 3].into())).collect();
+        let counts: Vec<ByteArray> = (0..40).map(|row| text((row % 5).to_string())).collect();
+        // 2024-01-31T06:00:00Z, then an hour a row.
+        let times: Vec<i64> = (0..40).map(|row| (1_706_680_800 + 3600 * row) * 1_000_000).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&modes, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&counts, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&times, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[19_753; 40], None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let valves: Vec<bool> = (0..40).map(|row| row % 2 == 0).collect();
+        column.typed::<BoolType>().write_batch(&valves, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let temps: Vec<f64> = (0..40).map(|row| f64::from(row) / 2.0).collect();
+        column.typed::<parquet::data_type::DoubleType>().write_batch(&temps, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        out
+    }
+
+    #[test]
+    fn texts_times_and_booleans_are_read_by_their_kind() {
+        use crate::input::{self, Request};
+        use crate::options::Options;
+        let file = kinds();
+        let read = ReadOptions { missing: Missing::Indicator, ..ReadOptions::default() };
+        let request = Request { cyclic: vec!["at:day".parse().unwrap()], ..Request::default() };
+        let prepared = input::load(&[file.path().to_owned()], &read, &request, &Options::default()).unwrap();
+        let names =
+            ["mode=run", "mode=idle", "mode=other", "mode missing", "count", "at sin", "at cos", "valve", "temp"];
+        assert_eq!(prepared.dataset.names, names);
+        assert!(prepared.input.notes.iter().any(|note| note.starts_with("`day`: times, left out")));
+        let row = |row: usize| prepared.dataset.features.row(row).to_vec();
+        // Six in the morning is a quarter of the day.
+        let cosine = row(0)[6];
+        assert_eq!(row(0), [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, cosine, 1.0, 0.0]);
+        assert!(cosine.abs() < 1e-6);
+        assert_eq!(row(1)[..5], [0.0, 1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(row(7)[..5], [0.0, 0.0, 0.0, 1.0, 2.0], "a null");
+        assert_eq!(row(9)[7..], [0.0, 4.5]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Division of rows into training and test rows, and of training rows into a kept and a held-out share.
 
+use std::collections::HashSet;
+
 use super::{Purpose, generator};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -57,6 +59,49 @@ pub fn stratified(labels: Option<&[bool]>, rows: usize, test_fraction: f64, seed
     split.train.sort_unstable();
     split.test.sort_unstable();
     split
+}
+
+/// Tests on the last `round(test_fraction * rows)` rows and leaves out the `gap` rows before them, whose windows reach into
+/// both parts; at least one row is for training when there are any.
+pub fn chronological(rows: usize, test_fraction: f64, gap: usize) -> Split {
+    let all: Vec<usize> = (0..rows).collect();
+    let (train, test) = last(&all, test_fraction, gap);
+    Split { train, test }
+}
+
+/// Takes the last `round(fraction * n)` of the given rows, which are in order, and leaves out the `gap` rows before them:
+/// `(kept, held_out)`. At least one row is kept when there are any.
+pub fn last(rows: &[usize], fraction: f64, gap: usize) -> (Vec<usize>, Vec<usize>) {
+    let taken = ((fraction * rows.len() as f64).round() as usize).min(rows.len().saturating_sub(1));
+    let (kept, held_out) = rows.split_at(rows.len() - taken);
+    let left_out = if taken == 0 { 0 } else { gap.min(kept.len().saturating_sub(1)) };
+    (kept[..kept.len() - left_out].to_vec(), held_out.to_vec())
+}
+
+/// Takes whole groups out of the given rows, in a random order, until they hold `round(fraction * n)` rows or only one
+/// group is left: `(kept, held_out)`, both sorted.
+///
+/// # Shapes
+/// - `groups`: one entry for each row of the table
+///
+/// # Panics
+/// When a row has no entry in `groups`.
+pub fn whole_groups(rows: &[usize], groups: &[u32], fraction: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let mut order: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
+    order.sort_unstable();
+    order.dedup();
+    order.shuffle(&mut generator(seed, Purpose::Groups));
+    let wanted = (fraction * rows.len() as f64).round() as usize;
+    let mut is_taken = HashSet::new();
+    let mut taken = 0;
+    for group in order.iter().skip(1) {
+        if taken >= wanted {
+            break;
+        }
+        is_taken.insert(*group);
+        taken += rows.iter().filter(|&&row| groups[row] == *group).count();
+    }
+    rows.iter().partition(|&&row| !is_taken.contains(&groups[row]))
 }
 
 /// Takes `round(fraction * n)` of the given rows out at random, for calibration or validation: `(kept, held_out)`.
@@ -138,6 +183,28 @@ mod tests {
         assert_eq!(stratified(None, 1, 0.9, 0).train, [0]);
         assert_eq!(holdout(&[8], 1.0, 0), (vec![8], vec![]));
         assert_eq!(stratified(None, 0, 0.5, 0), Split::default());
+    }
+
+    #[test]
+    fn a_chronological_split_tests_on_what_came_last_and_leaves_the_gap_out() {
+        let split = chronological(10, 0.3, 2);
+        assert_eq!(split, Split { train: vec![0, 1, 2, 3, 4], test: vec![7, 8, 9] });
+        assert_eq!(chronological(3, 0.0, 2), Split { train: vec![0, 1, 2], test: vec![] });
+        assert_eq!(chronological(2, 1.0, 9), Split { train: vec![0], test: vec![1] });
+        assert_eq!(chronological(0, 0.5, 1), Split::default());
+        assert_eq!(last(&[4, 6, 9, 12], 0.5, 1), (vec![4], vec![9, 12]));
+    }
+
+    #[test]
+    fn groups_stay_whole_and_one_is_always_left() {
+        let groups: Vec<u32> = (0..40).map(|row| row / 8).collect();
+        let rows: Vec<usize> = (0..40).collect();
+        let (kept, held_out) = whole_groups(&rows, &groups, 0.2, 1);
+        assert_eq!((kept.len(), held_out.len()), (32, 8));
+        assert!(kept.iter().all(|&row| groups[row] != groups[held_out[0]]));
+        assert_eq!(whole_groups(&rows, &groups, 0.2, 1), (kept, held_out));
+        assert_eq!(whole_groups(&rows, &[7; 40], 0.9, 1), (rows.clone(), vec![]));
+        assert_eq!(whole_groups(&rows, &groups, 1.0, 1).0.len(), 8);
     }
 
     proptest! {

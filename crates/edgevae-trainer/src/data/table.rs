@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView1};
 
 use super::Dataset;
 use super::block::Counts;
+use super::csv::cell;
 use super::error::DataError;
 use super::options::{Features, ReadOptions};
 use super::pipeline::for_each_block;
@@ -23,6 +24,8 @@ pub struct Loaded {
     /// Number in the source of each row of the table, from 1, counted on over several files; `None` when none was left
     /// out, so that it is its place.
     pub row_numbers: Option<Vec<u64>>,
+    /// Rows of each file, those left out included.
+    pub file_rows: Vec<u64>,
     /// Cells that are NaN in the table.
     pub missing_cells: u64,
     /// A feature that is probably a label: no label column was asked for, this one is named like one and holds 0 and 1
@@ -67,6 +70,7 @@ struct Table {
     cells: Vec<f32>,
     labels: Vec<bool>,
     numbers: Vec<u64>,
+    file_rows: Vec<u64>,
     counts: Counts,
 }
 
@@ -79,6 +83,7 @@ impl Table {
             cells: vec![],
             labels: vec![],
             numbers: vec![],
+            file_rows: vec![],
             counts: Counts::default(),
         }
     }
@@ -98,21 +103,23 @@ impl Table {
                 Ok::<_, DataError>(())
             },
         )?;
+        self.file_rows.push(counts.rows);
         self.counts += counts;
         Ok(())
     }
 
     fn finish(self) -> Loaded {
-        let Self { names, extra_columns, has_labels, cells, labels, numbers, counts } = self;
+        let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts } = self;
         let features = Array2::from_shape_vec((cells.len() / names.len(), names.len()), cells)
             .expect("every row has one cell for each name");
         let labels = has_labels.then_some(labels);
         let suspected_label = if labels.is_none() { suspected_label(&names, &features) } else { None };
         Loaded {
-            dataset: Dataset { names, features, labels },
+            dataset: Dataset { names, features, labels, groups: vec![] },
             extra_columns,
             dropped_rows: counts.dropped,
             row_numbers: (counts.dropped > 0).then_some(numbers),
+            file_rows,
             missing_cells: counts.missing,
             suspected_label,
         }
@@ -121,11 +128,8 @@ impl Table {
 
 /// The first feature that has the name and the values of a label.
 pub(crate) fn suspected_label(names: &[String], features: &Array2<f32>) -> Option<String> {
-    const USUAL: [&str; 9] = ["label", "labels", "anomaly", "is_anomaly", "outlier", "class", "target", "attack", "y"];
     let is_binary = |column: ArrayView1<'_, f32>| column.iter().all(|&value| value == 0.0 || value == 1.0);
-    let mut suspects = names
-        .iter()
-        .zip(features.columns())
-        .filter(|(name, column)| USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual)) && is_binary(*column));
+    let mut suspects =
+        names.iter().zip(features.columns()).filter(|(name, column)| cell::is_suspect(name) && is_binary(*column));
     suspects.next().map(|(name, _)| name.clone())
 }

@@ -76,6 +76,10 @@ pub struct DatasetSummary {
     pub test_anomalies: Option<usize>,
     /// Rows left out because a cell was missing.
     pub dropped_rows: usize,
+    /// Which of the rows those of the test are, where they are not any: ", the last ones in time".
+    pub tested_on: String,
+    /// What was decided about columns that are no numbers.
+    pub notes: Vec<String>,
     /// Columns without variance in the rows of the fit; they are kept with scale 1.
     pub constant_columns: Vec<String>,
 }

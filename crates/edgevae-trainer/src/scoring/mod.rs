@@ -5,12 +5,14 @@ mod block;
 mod int8;
 mod kernel;
 mod network;
+mod raw;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use batch::BatchScorer;
 pub use kernel::InstructionSet;
+pub use raw::RawRows;
 pub use rows::{RowScorer, RowVerdict};
 
 use edgevae_core::{Model, ScoreError};

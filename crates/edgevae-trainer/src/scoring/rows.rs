@@ -1,4 +1,4 @@
-//! Rows through a model of either kind.
+//! Rows through a model, float or int8, that takes them as they are.
 
 use edgevae_core::{Model, ScoreError};
 
@@ -35,12 +35,14 @@ pub struct FloatRows<'m> {
 }
 
 impl<'m> RowScorer<'m> {
-    /// A scorer for a model of either kind.
+    /// A scorer for a model of either kind; of a model with an encoder it takes encoded rows, [`RawRows`](super::RawRows)
+    /// raw ones.
     pub fn new(model: &'m AnyModel<'m>) -> Self {
+        let float =
+            |model| Self::Float(Box::new(FloatRows { model, scorer: BatchScorer::new(model), scores: Vec::new() }));
         match model {
-            AnyModel::Float(model) => {
-                Self::Float(Box::new(FloatRows { model, scorer: BatchScorer::new(model), scores: Vec::new() }))
-            }
+            AnyModel::Float(model) => float(model),
+            AnyModel::Raw(model) => float(model.model()),
             AnyModel::Int8(model) => Self::Int8(Box::new(Int8Rows::new(model))),
         }
     }

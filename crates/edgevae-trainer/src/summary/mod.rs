@@ -13,8 +13,10 @@ use crate::baselines::Outcome;
 use crate::data::Dataset;
 use crate::data::options::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
+use crate::input::Input;
 use crate::inspect::calibration_rows;
-use crate::options::{Options, Score};
+use crate::model_file::ModelFile;
+use crate::options::{Options, Score, SplitBy};
 use crate::quantize::Quantized;
 use crate::results::{self, Quality};
 use crate::scoring::RowVerdict;
@@ -37,6 +39,8 @@ pub enum Source {
         row_numbers: Option<Vec<u64>>,
         /// Rows of the files when the table is a sample of them, for training on a stream.
         streamed: Option<u64>,
+        /// What became of the columns.
+        input: Input,
     },
 }
 
@@ -52,9 +56,25 @@ impl Source {
     /// The policy for missing cells, as the model file records it.
     pub fn missing(&self) -> format::Missing {
         match self {
-            Self::Synthetic(_) | Self::Files { missing: Missing::Error, .. } => format::Missing::Error,
             Self::Files { missing: Missing::Drop, .. } => format::Missing::Drop,
-            Self::Files { missing: Missing::Mean, .. } => format::Missing::Mean,
+            // An encoder fills them before the network.
+            Self::Files { missing: Missing::Mean, input: Input { section: None, .. }, .. } => format::Missing::Mean,
+            Self::Synthetic(_) | Self::Files { .. } => format::Missing::Error,
+        }
+    }
+
+    /// What became of the columns; `None` of generated rows.
+    pub fn input(&self) -> Option<&Input> {
+        if let Self::Files { input, .. } = self { Some(input) } else { None }
+    }
+
+    /// The model file of a run on these rows: with their input section, where they have one.
+    pub fn model_file(&self, trained: &Trained) -> ModelFile {
+        match self.input().and_then(|input| input.section.as_ref()) {
+            Some(section) => {
+                ModelFile::with_input(&trained.model.model().expect("training has loaded this model"), section)
+            }
+            None => trained.model.clone(),
         }
     }
 
@@ -179,6 +199,8 @@ struct Metrics<'a> {
     n_train: usize,
     n_test: usize,
     n_dropped: u64,
+    split: String,
+    columns: &'a [String],
     features: usize,
     parameters: usize,
     multiply_adds: usize,
@@ -226,6 +248,17 @@ impl Run<'_> {
         self.trained.quality()
     }
 
+    /// Which rows those of the test are, where they are not any, as the end of a sentence.
+    fn tested_on(&self) -> String {
+        let order = self.source.input().and_then(|input| input.time.as_ref());
+        match (&self.options.split, order) {
+            (SplitBy::Random, _) => String::new(),
+            (SplitBy::Chronological, Some(time)) => format!(", the last ones in the order of `{time}`"),
+            (SplitBy::Chronological, None) => ", the last ones of the data".into(),
+            (SplitBy::Group(column), _) => format!(", those of whole groups by `{column}`"),
+        }
+    }
+
     fn compared_records(&self) -> BTreeMap<&'static str, ComparedRecord> {
         let record = |(score, trained): &(Score, Trained)| {
             let quality = trained.quality();
@@ -265,10 +298,12 @@ impl Run<'_> {
             n_train: trained.n_fitted,
             n_test: trained.test_rows.len(),
             n_dropped: source.dropped_rows(),
+            split: options.split.to_string(),
+            columns: source.input().map_or(&[], |input| &input.notes),
             features: dataset.names.len(),
             parameters: model.parameters(),
             multiply_adds: model.multiply_adds(),
-            model_bytes: trained.model.bytes().len(),
+            model_bytes: source.model_file(trained).bytes().len(),
             epochs: trained.fit.history.len(),
             best_epoch: trained.fit.best_epoch,
             active_latents: trained.fit.active_latents(),
@@ -314,6 +349,9 @@ impl Run<'_> {
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             writeln!(text, "{name:<18} {value}").expect("a string takes all");
         };
+        if self.options.split != SplitBy::Random {
+            line("tested on", &format_args!("{} rows{}", trained.test_rows.len(), self.tested_on()));
+        }
         match &quality.confusion {
             Some(counts) => {
                 line("ROC-AUC", &number(quality.roc_auc));

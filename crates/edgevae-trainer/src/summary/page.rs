@@ -104,6 +104,8 @@ impl Run<'_> {
                 test_rows: trained.test_rows.len(),
                 test_anomalies: count(&trained.test_rows),
                 dropped_rows: source.dropped_rows() as usize,
+                tested_on: self.tested_on(),
+                notes: source.input().map_or(vec![], |input| input.notes.clone()),
                 constant_columns: trained.scaler.constant.iter().map(|&column| dataset.names[column].clone()).collect(),
             },
             options: self.option_table(),
@@ -143,7 +145,7 @@ impl Run<'_> {
 
     /// The options of the run as the page lists them.
     fn option_table(&self) -> Vec<(String, String)> {
-        let Self { options, dataset, trained, .. } = self;
+        let Self { options, dataset, trained, source, .. } = self;
         let model = trained.model.model().expect("training has loaded this model");
         let widths = options.hidden.iter().map(usize::to_string).collect::<Vec<_>>();
         let back = widths.iter().rev().cloned().collect::<Vec<_>>();
@@ -196,7 +198,7 @@ impl Run<'_> {
             ),
             ("parameters", model.parameters().to_string()),
             ("multiply-adds per score", model.multiply_adds().to_string()),
-            ("model file", format!("{} bytes", trained.model.bytes().len())),
+            ("model file", format!("{} bytes", source.model_file(trained).bytes().len())),
             ("objective", format!("{likelihood} summed over features + beta x KL summed over latents")),
             ("beta", beta),
             ("epochs", format!("{} of {}", trained.fit.history.len(), options.epochs)),
@@ -206,6 +208,7 @@ impl Run<'_> {
             ("fitted rows", fitted),
             ("readings", format!("{unit}, {clip}")),
             ("input noise", noise),
+            ("split", options.split.to_string()),
             ("seed", options.seed.to_string()),
             ("fit", format!("{:.2} s", trained.fit_seconds)),
         ];

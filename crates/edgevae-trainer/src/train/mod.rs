@@ -173,6 +173,11 @@ pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, seed: u64) -> (
     baselines::compare(fitted.network.x(), test.view(), &trained.test_scores, labels, seed)
 }
 
+/// The rows to train on, as the options split a data set, in ascending order.
+pub fn training_rows(dataset: &Dataset, options: &Options) -> Vec<usize> {
+    rows::divided(dataset, options).train
+}
+
 /// What the fit is told.
 fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
     FitOptions {

@@ -3,8 +3,9 @@
 use edgevae_core::format::CalibrationSet;
 
 use super::TrainError;
-use crate::data::{Dataset, split};
-use crate::options::{CalibrateOn, Options, Preset, TrainOn};
+use crate::data::Dataset;
+use crate::data::split::{self, Split};
+use crate::options::{CalibrateOn, Options, Preset, SplitBy, TrainOn};
 use crate::scaler::Scaler;
 
 pub(super) const CALIBRATED_ON_TRAINING_ROWS: &str = "no row could be kept out for calibration: the threshold comes from the training rows, whose scores are lower than \
@@ -39,8 +40,7 @@ impl Rows {
                 warnings.push(format!("every row is labelled {class}: label metrics cannot be computed and are null"));
             }
         }
-        let split = split::stratified(labels, rows, options.test_fraction, options.seed);
-        let (mut fit, test) = (split.train, split.test);
+        let Split { train: mut fit, test } = divided(dataset, options);
         let mut why = format!("{} are for the test", test.len());
         if options.train_on == TrainOn::Normal {
             let all = if labels.is_some() { fit.len() } else { return Err(TrainError::NoLabels) };
@@ -52,7 +52,7 @@ impl Rows {
         if options.calibrate_on.unwrap_or(if test_calibrates { CalibrateOn::Test } else { CalibrateOn::Holdout })
             == CalibrateOn::Holdout
         {
-            (fit, holdout) = split::holdout(&fit, options.calibration_fraction, options.seed);
+            (fit, holdout) = held_out(&fit, dataset, options, options.calibration_fraction, options.seed);
             why += &format!(", {} for calibration", holdout.len());
             // An anomaly in the holdout would raise the threshold; one in the fit is what `--train-on all` accepts.
             if holdout.iter().any(is_normal) {
@@ -60,10 +60,11 @@ impl Rows {
             }
         }
         let mut chosen = Self { fit, validation: vec![], footing: holdout.clone(), holdout, test };
-        why += &chosen.take_footing(options);
+        why += &chosen.take_footing(dataset, options);
         if options.patience.is_some() {
             let seed = options.seed.wrapping_add(1);
-            (chosen.fit, chosen.validation) = split::holdout(&chosen.fit, options.validation_fraction, seed);
+            (chosen.fit, chosen.validation) =
+                held_out(&chosen.fit, dataset, options, options.validation_fraction, seed);
             why += &format!(", {} for early stopping", chosen.validation.len());
         }
         let fit = &chosen.fit;
@@ -82,11 +83,11 @@ impl Rows {
 
     /// Where there is no holdout, takes rows out of the fit that bring the heads of the preset `auto` to one footing, and
     /// says how many: a stored row is no distance from itself, so fitted rows would be no footing.
-    pub fn take_footing(&mut self, options: &Options) -> String {
+    pub fn take_footing(&mut self, dataset: &Dataset, options: &Options) -> String {
         if !self.footing.is_empty() || options.preset != Preset::Auto {
             return String::new();
         }
-        (self.fit, self.footing) = split::holdout(&self.fit, options.calibration_fraction, options.seed);
+        (self.fit, self.footing) = held_out(&self.fit, dataset, options, options.calibration_fraction, options.seed);
         format!(", {} to compare heads", self.footing.len())
     }
 
@@ -106,6 +107,40 @@ impl Rows {
             None if test_normals > 0 => Ok(CalibrationSet::TestNormals),
             _ => Ok(CalibrationSet::TrainingRows),
         }
+    }
+}
+
+/// The rows to train on and those that only evaluation sees, as the options say.
+pub fn divided(dataset: &Dataset, options: &Options) -> Split {
+    let (rows, fraction) = (dataset.features.nrows(), options.test_fraction);
+    match options.split {
+        SplitBy::Random => split::stratified(dataset.labels.as_deref(), rows, fraction, options.seed),
+        SplitBy::Chronological => split::chronological(rows, fraction, options.split_gap),
+        SplitBy::Group(_) => {
+            let all: Vec<usize> = (0..rows).collect();
+            let (train, test) = split::whole_groups(&all, &dataset.groups, fraction, options.seed);
+            Split { train, test }
+        }
+    }
+}
+
+/// Rows taken out of those to train on, `(kept, held_out)`, in the manner of the split: what is held out must be as new to
+/// the fit as the test rows are.
+fn held_out(
+    rows: &[usize],
+    dataset: &Dataset,
+    options: &Options,
+    fraction: f64,
+    seed: u64,
+) -> (Vec<usize>, Vec<usize>) {
+    match options.split {
+        SplitBy::Random => split::holdout(rows, fraction, seed),
+        SplitBy::Chronological => split::last(rows, fraction, options.split_gap),
+        SplitBy::Group(_) => match split::whole_groups(rows, &dataset.groups, fraction, seed) {
+            // One group is no choice; rows of it are better than none.
+            (_, held_out) if held_out.is_empty() => split::holdout(rows, fraction, seed),
+            both => both,
+        },
     }
 }
 

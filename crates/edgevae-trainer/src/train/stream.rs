@@ -233,7 +233,7 @@ impl Streamed {
     ) -> Result<Fitted<'d>, TrainError> {
         let Self { mut scaler, mut split, roles, index, sources, mut warnings, fitted, .. } = self;
         if options.preset == Preset::Auto {
-            split.take_footing(options);
+            split.take_footing(dataset, options);
             return Fitted::of_rows(checkpoints, dataset, missing, split, warnings, options, on_epoch);
         }
         if options.scaling == Scaling::Robust {
@@ -285,7 +285,7 @@ fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) ->
     }
     split.footing = split.holdout.clone();
     let features = Array2::from_shape_vec((numbers.len(), names.len()), cells).expect("whole rows");
-    (Dataset { names, features, labels: has_labels.then_some(labels) }, numbers, split)
+    (Dataset { names, features, labels: has_labels.then_some(labels), groups: vec![] }, numbers, split)
 }
 
 /// Windows of files that are read again for each epoch.

@@ -24,12 +24,14 @@ impl Looks {
             Self::DecimalComma => "write decimals with a point (1.5) in the whole file".into(),
             Self::SeveralLines => "a quote on this line is probably never closed".into(),
             _ if of_model => "the model takes this column as a number: mend the cell or delete the row".into(),
-            Self::Time => format!("a time is no feature: leave the column out with --ignore {column:?}"),
+            Self::Time => format!(
+                "a time is no feature: leave the column out with --ignore {column:?}, or order the rows by it with --time {column:?}"
+            ),
             Self::Label => {
                 format!("if it tells normal rows from anomalies choose --label {column:?}, else --ignore {column:?}")
             }
             Self::Text => format!(
-                "mend the cell, or leave the column out with --ignore {column:?} if it holds names or categories"
+                "mend the cell, or choose --categorical {column:?} if it holds categories, --ignore {column:?} if it holds names"
             ),
         }
     }
@@ -41,6 +43,8 @@ pub(crate) enum NoNumber {
     Missing,
     Infinite,
     OutOfRange,
+    NotABoolean,
+    NotATime,
     Text(Looks),
 }
 
@@ -53,6 +57,10 @@ impl NoNumber {
             Self::Missing => Problem::MissingCell { at, found, of_model },
             Self::Infinite => Problem::NonFinite { at, found },
             Self::OutOfRange => Problem::OutOfRange { at, found },
+            Self::NotABoolean => {
+                Problem::NotOfKind { at, found, expected: "0 or 1, true or false, yes or no, on or off" }
+            }
+            Self::NotATime => Problem::NotOfKind { at, found, expected: "a time as in 2024-01-31T12:00:00" },
             Self::Text(looks) => Problem::NotANumber { at, found, looks, of_model },
         }
     }
@@ -101,6 +109,12 @@ fn label_word(text: &[u8]) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Whether a column is named as labels usually are.
+pub(crate) fn is_suspect(name: &str) -> bool {
+    const USUAL: [&str; 9] = ["label", "labels", "anomaly", "is_anomaly", "outlier", "class", "target", "attack", "y"];
+    USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual))
 }
 
 /// Whether a cell holds no value: empty, `NaN`, `NA` or `null`, in any case.

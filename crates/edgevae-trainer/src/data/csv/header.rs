@@ -141,7 +141,7 @@ pub(crate) fn select(names: &[String], options: &ReadOptions) -> Result<Selectio
 }
 
 /// The column whose name is nearly `wanted`: equal but for case and punctuation, or else one or two typing errors away.
-fn similar(wanted: &str, names: &[String]) -> Option<String> {
+pub(crate) fn similar(wanted: &str, names: &[String]) -> Option<String> {
     let plain =
         |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let target = plain(wanted);

@@ -17,5 +17,6 @@ mod write;
 
 pub(super) use blocks::blocks;
 pub use cell::Looks;
+pub(super) use reader::scan;
 pub use reader::{RowInfo, RowReader};
 pub use write::{LABEL, write_csv};

@@ -4,11 +4,14 @@ use super::cell::{self, Label};
 use super::reader::Columns;
 use crate::data::block::Block;
 use crate::data::options::Missing;
+use crate::data::reading::Reading;
 
 /// What becomes of a column's cells.
 #[derive(Clone, Copy, Debug)]
 enum Use {
     Feature(usize),
+    /// A feature that is read as something other than a number.
+    Encoded(usize),
     Label,
     Nothing,
 }
@@ -27,6 +30,7 @@ pub(super) struct Plain {
     uses: Vec<Use>,
     features: usize,
     missing: Missing,
+    readings: Vec<Reading>,
 }
 
 /// Where a parse stands.
@@ -77,13 +81,15 @@ impl Plain {
     pub fn new(columns: &Columns) -> Self {
         let mut uses = vec![Use::Nothing; columns.names.len()];
         for (feature, &column) in columns.selection.features.iter().enumerate() {
-            uses[column] = Use::Feature(feature);
+            let is_number = columns.readings[feature] == Reading::Number;
+            uses[column] = if is_number { Use::Feature(feature) } else { Use::Encoded(feature) };
         }
         if let Some(column) = columns.selection.label {
             uses[column] = Use::Label;
         }
         let features = columns.selection.features.len();
-        Self { delimiter: columns.delimiter, uses, features, missing: columns.missing }
+        let readings = columns.readings.clone();
+        Self { delimiter: columns.delimiter, uses, features, missing: columns.missing, readings }
     }
 
     /// Parses the text of a block into its rows and counts, line ends apart.
@@ -130,8 +136,11 @@ impl Plain {
                 Use::Feature(feature) => {
                     row[feature] = match cursor.number() {
                         Some(value) => value,
-                        None => self.unusual(cursor.cell(), &mut missing)?,
+                        None => self.unusual(&Reading::Number, cursor.cell(), &mut missing)?,
                     }
+                }
+                Use::Encoded(feature) => {
+                    row[feature] = self.unusual(&self.readings[feature], cursor.cell(), &mut missing)?;
                 }
                 Use::Label => label = self.label(cursor.cell())?,
                 Use::Nothing => _ = cursor.cell(),
@@ -141,10 +150,10 @@ impl Plain {
         if cursor.text.get(cursor.at) == Some(&self.delimiter) { Err(NotPlain) } else { Ok((missing, label)) }
     }
 
-    /// A cell with blanks around its number, or without a number.
+    /// A cell with blanks around its number, without a number, or of another kind.
     #[cold]
-    fn unusual(&self, cell: &[u8], missing: &mut u64) -> Result<f32, NotPlain> {
-        match cell::number(cell) {
+    fn unusual(&self, reading: &Reading, cell: &[u8], missing: &mut u64) -> Result<f32, NotPlain> {
+        match reading.read(cell) {
             Ok(value) => Ok(value),
             Err(cell::NoNumber::Missing) if self.missing != Missing::Error => {
                 *missing += 1;

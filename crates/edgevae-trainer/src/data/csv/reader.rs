@@ -5,6 +5,8 @@ use super::header::{self, Selection};
 use super::records::{RecordError, Records};
 use crate::data::error::{DataError, Place, Problem, shorten};
 use crate::data::options::{Features, Missing, ReadOptions, is_delimiter};
+use crate::data::reading::Reading;
+use crate::data::scan::EachRow;
 use crate::data::source::open_file;
 use crate::data::text::MAX_ROW;
 use std::fs::File;
@@ -31,6 +33,8 @@ pub(super) struct Columns {
     pub selection: Selection,
     pub missing: Missing,
     pub of_model: bool,
+    /// How each feature is read, in the order of features.
+    pub readings: Vec<Reading>,
 }
 
 impl Columns {
@@ -205,8 +209,9 @@ impl<R: Read> RowReader<R> {
     /// Fills `row` and counts the missing cells.
     fn read_features(&self, row: &mut [f32]) -> Result<u64, Problem> {
         let mut missing = 0;
-        for (value, &column) in row.iter_mut().zip(&self.columns.selection.features) {
-            *value = match cell::number(self.records.cell(column)) {
+        let features = self.columns.selection.features.iter().zip(&self.columns.readings);
+        for (value, (&column, reading)) in row.iter_mut().zip(features) {
+            *value = match reading.read(self.records.cell(column)) {
                 Ok(number) => number,
                 Err(NoNumber::Missing) if self.columns.missing != Missing::Error => {
                     missing += 1;
@@ -256,7 +261,32 @@ fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Resu
     let names = header::names((0..records.len()).map(|column| records.cell(column)))?;
     let selection = header::select(&names, options)?;
     let of_model = matches!(options.features, Features::OfModel(_));
-    Ok(Columns { delimiter, names, selection, missing: options.missing, of_model })
+    let readings = selection.features.iter().map(|&column| options.reading(&names[column])).collect();
+    Ok(Columns { delimiter, names, selection, missing: options.missing, of_model, readings })
+}
+
+/// Hands `each` the names of the columns and the cells of each row as text, quotes taken off; returns the number of rows.
+///
+/// # Errors
+/// As [`RowReader::new`], and a row of the wrong length or one that cannot be read.
+pub(in crate::data) fn scan(input: impl Read, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    let mut records = Records::new(input);
+    let Columns { names, .. } = read_header(&mut records, options)?;
+    let mut cells = vec![Vec::new(); names.len()];
+    let mut rows = 0;
+    while advance(&mut records)? {
+        rows += 1;
+        let found = records.len();
+        if found != names.len() {
+            return Err(Problem::RaggedRow { line: records.line(), row: rows, found, expected: names.len() });
+        }
+        for (column, cell) in cells.iter_mut().enumerate() {
+            cell.clear();
+            cell.extend_from_slice(records.cell(column));
+        }
+        each(&names, &cells)?;
+    }
+    Ok(rows)
 }
 
 fn advance<R: Read>(records: &mut Records<R>) -> Result<bool, Problem> {

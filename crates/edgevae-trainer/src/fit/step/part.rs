@@ -180,7 +180,7 @@ impl Part {
         }
         for (k, layer) in plan.layers.iter().enumerate() {
             let by_input = wide_is_input(layer.inputs, layer.outputs);
-            if by_input && k == 0 {
+            if by_input && k == 0 && self.clean.is_empty() {
                 continue; // `gather` had the rows of the table in its hands.
             }
             let (side, features) =

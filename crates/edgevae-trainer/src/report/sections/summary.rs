@@ -20,7 +20,9 @@ fn sentence(report: &Report) -> String {
     let with = |anomalies: Option<usize>| anomalies.map_or(String::new(), |n| format!(" ({})", anomalies_of(n)));
     let tested = match data.test_rows {
         0 => "No rows were kept for a test.".to_owned(),
-        rows => format!("It was tested on {}{}.", plural(rows, "other row"), with(data.test_anomalies)),
+        rows => {
+            format!("It was tested on {}{}{}.", plural(rows, "other row"), with(data.test_anomalies), data.tested_on)
+        }
     };
     format!(
         "A variational autoencoder learned {}{} of {} with {}. {tested}",

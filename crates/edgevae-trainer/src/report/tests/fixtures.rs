@@ -143,6 +143,8 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
         title: "edgevae training report".into(),
         tool_version: "edgevae 0.1.0".into(),
         dataset: DatasetSummary {
+            tested_on: String::new(),
+            notes: vec![],
             source: "the reference data set (seed 0)".into(),
             rows: 5 * rows,
             features,

@@ -2,15 +2,19 @@
 //!
 //! Reads `samples.bin` (from `edgevae samples`: the row's number as `u32`, then `IN` times `f32`, little-endian), writes
 //! `scores.csv`, and with an int8 model `integers.bin`, its scores as little-endian `u64`. A lamp on standard error shows
-//! where the state changes.
+//! where the state changes. A model with an encoder takes raw rows, and a line is written where a window ends.
 #![no_std]
 #![no_main]
 #![allow(missing_docs, reason = "the entry point of riscv-rt is a public function")]
 
 use core::fmt;
 
-use edgevae_core::{LoadError, Model, QuantizedModel, QuantizedVerdict, ScoreError, Verdict};
-use edgevae_firmware::{Board, State, watch};
+use edgevae_core::{
+    Detector, LoadError, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict, ScoreError, Verdict,
+};
+#[cfg(feature = "all-heads")]
+use edgevae_core::{RawDetector, RawModel};
+use edgevae_firmware::{Board, State, watch_series};
 use qemu::model::{EmbeddedDetector, EmbeddedModel, EmbeddedVerdict, IN, MODEL};
 use qemu::{end, entry};
 use semihosting::eprintln;
@@ -26,20 +30,58 @@ fn run() -> Result<(), Error> {
     let model = EmbeddedModel::from_bytes(MODEL).map_err(Error::Load)?;
     let mut detector = EmbeddedDetector::new(&model).map_err(Error::Load)?;
     let (samples, scores) = (File::open(c"samples.bin")?, File::create(c"scores.csv")?);
-    let integers = if EmbeddedVerdict::IS_INTEGER { Some(File::create(c"integers.bin")?) } else { None };
+    let integers = if <EmbeddedVerdict as Record<EmbeddedModel<'_>>>::IS_INTEGER {
+        Some(File::create(c"integers.bin")?)
+    } else {
+        None
+    };
     let mut board = Emulated { model: &model, samples, scores, integers, row: 0, state: State::Normal };
-    board.scores.write_all(EmbeddedVerdict::HEADER)?;
-    watch(|sample| detector.score(sample), &mut board)
+    board.scores.write_all(<EmbeddedVerdict as Record<EmbeddedModel<'_>>>::HEADER)?;
+    watch_series(|sample| detector.next(sample), &mut board)
 }
 
-/// A verdict as `edgevae score` writes it.
-trait Record: Copy {
-    type Model<'m>;
-    const HEADER: &[u8];
+/// A detector of any kind.
+trait Next<V, const N: usize> {
+    /// The verdict on the next sample, if one is due.
+    fn next(&mut self, sample: &[f32; N]) -> Result<Option<V>, ScoreError>;
+}
+
+impl<const N: usize, const WIDTH: usize, const MEMORY: usize> Next<Verdict, N> for Detector<'_, N, WIDTH, MEMORY> {
+    fn next(&mut self, sample: &[f32; N]) -> Result<Option<Verdict>, ScoreError> {
+        self.score(sample).map(Some)
+    }
+}
+
+impl<const N: usize, const WIDTH: usize> Next<QuantizedVerdict, N> for QuantizedDetector<'_, N, WIDTH> {
+    fn next(&mut self, sample: &[f32; N]) -> Result<Option<QuantizedVerdict>, ScoreError> {
+        self.score(sample).map(Some)
+    }
+}
+
+#[cfg(feature = "all-heads")]
+impl<
+    const N: usize,
+    const ENCODED: usize,
+    const ROWS: usize,
+    const FEATURES: usize,
+    const WIDTH: usize,
+    const MEMORY: usize,
+> Next<Verdict, N> for RawDetector<'_, N, ENCODED, ROWS, FEATURES, WIDTH, MEMORY>
+{
+    fn next(&mut self, sample: &[f32; N]) -> Result<Option<Verdict>, ScoreError> {
+        self.push(sample)
+    }
+}
+
+/// A verdict of a model `M` as `edgevae score` writes it.
+trait Record<M>: Copy {
+    const HEADER: &'static [u8] = b"row,score,is_anomaly\n";
     const IS_INTEGER: bool = false;
 
     /// The score, in the unit of the float model.
-    fn score(self, model: &Self::Model<'_>) -> f32;
+    fn score(self, model: &M) -> f32;
+    /// What a score above is an anomaly.
+    fn threshold(model: &M) -> f32;
     /// Columns behind the score.
     fn columns(self) -> &'static str;
     fn integer(self) -> u64 {
@@ -47,12 +89,13 @@ trait Record: Copy {
     }
 }
 
-impl Record for Verdict {
-    type Model<'m> = Model<'m>;
-    const HEADER: &[u8] = b"row,score,is_anomaly\n";
-
+impl Record<Model<'_>> for Verdict {
     fn score(self, _: &Model<'_>) -> f32 {
         self.score
+    }
+
+    fn threshold(model: &Model<'_>) -> f32 {
+        model.threshold()
     }
 
     fn columns(self) -> &'static str {
@@ -60,13 +103,31 @@ impl Record for Verdict {
     }
 }
 
-impl Record for QuantizedVerdict {
-    type Model<'m> = QuantizedModel<'m>;
-    const HEADER: &[u8] = b"row,score,is_anomaly,out_of_range\n";
+#[cfg(feature = "all-heads")]
+impl<'m> Record<RawModel<'m>> for Verdict {
+    fn score(self, _: &RawModel<'m>) -> f32 {
+        self.score
+    }
+
+    fn threshold(model: &RawModel<'m>) -> f32 {
+        model.model().threshold()
+    }
+
+    fn columns(self) -> &'static str {
+        Record::<Model<'m>>::columns(self)
+    }
+}
+
+impl Record<QuantizedModel<'_>> for QuantizedVerdict {
+    const HEADER: &'static [u8] = b"row,score,is_anomaly,out_of_range\n";
     const IS_INTEGER: bool = true;
 
     fn score(self, model: &QuantizedModel<'_>) -> f32 {
         model.rendered(self.score)
+    }
+
+    fn threshold(model: &QuantizedModel<'_>) -> f32 {
+        model.header().threshold
     }
 
     fn columns(self) -> &'static str {
@@ -112,17 +173,19 @@ impl Board<IN, EmbeddedVerdict> for Emulated<'_> {
     }
 
     fn show(&mut self, outcome: Result<EmbeddedVerdict, ScoreError>) -> Result<(), Error> {
-        let (row, threshold) = (self.row, self.model.header().threshold);
-        let score = outcome.map_or(0.0, |verdict| verdict.score(self.model));
+        // The verdict of the embedded model, and of no other kind.
+        type Of<'m> = EmbeddedModel<'m>;
+        let (row, threshold) = (self.row, <EmbeddedVerdict as Record<Of<'_>>>::threshold(self.model));
+        let score = outcome.map_or(0.0, |verdict| Record::<Of<'_>>::score(verdict, self.model));
         if let Ok(verdict) = outcome {
             let mut line = Line::default();
             line.push(itoa::Buffer::new().format(row));
             line.push(",");
             line.push(ryu::Buffer::new().format_finite(score));
-            line.push(verdict.columns());
+            line.push(Record::<Of<'_>>::columns(verdict));
             self.scores.write_all(line.bytes())?;
             if let Some(integers) = &mut self.integers {
-                integers.write_all(&verdict.integer().to_le_bytes())?;
+                integers.write_all(&Record::<Of<'_>>::integer(verdict).to_le_bytes())?;
             }
         }
         if State::from(outcome) != self.state {

@@ -131,13 +131,16 @@ fn refuses_text_in_a_number_column_with_advice_that_fits() {
     let found = |cell: &str, advice: &str| {
         format!("t.csv: line 3 (row 2), column \"b\": found {cell:?}, expected a number; {advice}")
     };
-    let text = "mend the cell, or leave the column out with --ignore \"b\" if it holds names or categories";
+    let text = "mend the cell, or choose --categorical \"b\" if it holds categories, --ignore \"b\" if it holds names";
     assert_eq!(case("warm"), found("warm", text));
     assert_eq!(case("0x1F"), found("0x1F", text));
     assert_eq!(case("1,5"), found("1,5", "write decimals with a point (1.5) in the whole file"));
     assert_eq!(
         case("2024-01-31 12:00"),
-        found("2024-01-31 12:00", "a time is no feature: leave the column out with --ignore \"b\"")
+        found(
+            "2024-01-31 12:00",
+            "a time is no feature: leave the column out with --ignore \"b\", or order the rows by it with --time \"b\""
+        )
     );
     assert_eq!(
         case("normal"),
@@ -157,11 +160,11 @@ fn refuses_missing_infinite_and_huge_cells() {
     let at = "t.csv: line 3 (row 2), column \"b\": found";
     assert_eq!(
         case(" "),
-        format!("{at} an empty cell, expected a number; mend the cell, or choose --missing drop or --missing mean")
+        format!("{at} an empty cell, expected a number; mend the cell, or choose --missing drop, mean or indicator")
     );
     assert_eq!(
         case("NaN"),
-        format!("{at} \"NaN\", expected a number; mend the cell, or choose --missing drop or --missing mean")
+        format!("{at} \"NaN\", expected a number; mend the cell, or choose --missing drop, mean or indicator")
     );
     assert_eq!(case("-inf"), format!("{at} \"-inf\", expected a finite number; mend the cell or delete the row"));
     assert_eq!(
@@ -173,7 +176,7 @@ fn refuses_missing_infinite_and_huge_cells() {
         message("a,b\n1,2\n1,\n", &of_model),
         format!(
             "{at} an empty cell, expected a number; the model was trained to refuse missing cells: mend the cell, or train \
-             with --missing drop or --missing mean"
+             with --missing drop, mean or indicator"
         )
     );
 }
