@@ -52,6 +52,9 @@ struct Trace {
     slope: Array2<f32>,
 }
 
+/// Latents, reconstruction, and what each layer leaves behind.
+type Rounded = (Array2<f32>, Array2<f32>, Vec<Trace>);
+
 /// The network's layers, and where the latents stand among them.
 pub(super) struct Student {
     layers: Vec<Layer>,
@@ -127,7 +130,7 @@ impl Student {
     }
 
     /// Latents and reconstruction with everything rounded, and what the backward pass needs.
-    fn rounded(&self, x: &Array2<f32>) -> Result<(Array2<f32>, Array2<f32>, Vec<Trace>), QuantizeError> {
+    fn rounded(&self, x: &Array2<f32>) -> Result<Rounded, QuantizeError> {
         let (mut x, mut mu, mut traces) = (x.mapv(|x| round(x, self.input_unit).0), None, Vec::new());
         for (at, layer) in self.layers.iter().enumerate() {
             let activation = edgevae_core::format::Activation::Linear;
