@@ -266,7 +266,7 @@ mod tests {
         if head == HeadKind::Mahalanobis {
             tensors.extend([0.1, 0.2, 0.3, 1.0, 0.2, 1.5, -0.3, 0.1, 0.8]);
         }
-        let activation = |at: usize| if at % 2 == 0 { Activation::Relu } else { Activation::Linear };
+        let activation = |at: usize| if at.is_multiple_of(2) { Activation::Relu } else { Activation::Linear };
         let layers = widths[1..]
             .iter()
             .enumerate()
