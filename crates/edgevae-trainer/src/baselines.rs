@@ -173,8 +173,7 @@ pub fn compare(
         ahead.map(|outcome| format!("{} (ROC-AUC {:.4})", outcome.name, outcome.roc_auc.unwrap_or_default())).collect();
     let warning = (!ahead.is_empty()).then(|| {
         format!(
-            "without a network {} {} more on the test rows than this model (ROC-AUC {own:.4}); try --preset auto, or \
-             another --score",
+            "without a network {} {} more on the test rows than this model (ROC-AUC {own:.4})",
             ahead.join(" and "),
             if ahead.len() == 1 { "finds" } else { "find" }
         )

@@ -172,7 +172,7 @@ impl RowsArgs {
         };
         let extra = &source.extra_columns;
         if !extra.is_empty() && !quiet {
-            eprintln!("note: {} columns that the model does not know are ignored: {}", extra.len(), shortened(extra));
+            eprintln!("note: ignored, because the model does not know them: {}", shortened(extra));
         }
         Ok(source)
     }

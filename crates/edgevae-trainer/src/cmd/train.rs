@@ -143,7 +143,11 @@ impl Cmd {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
         let (baselines, warning) = train::compare_baselines(&fitted, &trained, options.seed);
-        trained.warnings.extend(warning);
+        let way_out = match options.preset {
+            Preset::Auto => "try another --score",
+            Preset::Reference => "try --preset auto, or another --score",
+        };
+        trained.warnings.extend(warning.map(|warning| format!("{warning}; {way_out}")));
 
         let run = Run {
             dataset: &dataset,
