@@ -24,13 +24,21 @@ fn draw(area: &Area, curves: &[GrowthCurve]) -> Drawn {
         let seconds: Vec<(f64, f64)> = curve.points.iter().map(|&(size, seconds, _)| (size, seconds)).collect();
         let memory: Vec<(f64, f64)> =
             curve.points.iter().filter_map(|&(size, _, memory)| Some((size, memory?))).collect();
-        panel(&panels[k], curve.name, "seconds an epoch", &seconds, (BLUE, Marker::Disc))?;
-        panel(&panels[curves.len() + k], curve.name, "peak memory, MiB", &memory, (VERMILLION, Marker::Square))?;
+        let (upper, lower) = (&panels[k], &panels[curves.len() + k]);
+        panel((area, upper), curve.name, "seconds an epoch", &seconds, (BLUE, Marker::Disc))?;
+        panel((area, lower), curve.name, "peak memory, MiB", &memory, (VERMILLION, Marker::Square))?;
     }
     Ok(())
 }
 
-fn panel(area: &Area, name: &str, unit: &str, points: &[(f64, f64)], (color, shape): (RGBColor, Marker)) -> Drawn {
+/// A plot tells places on the sheet, so that all but its frame is drawn there.
+fn panel(
+    (sheet, area): (&Area, &Area),
+    name: &str,
+    unit: &str,
+    points: &[(f64, f64)],
+    (color, shape): (RGBColor, Marker),
+) -> Drawn {
     let (Some(&first), Some(&last)) = (points.first(), points.last()) else { return Ok(()) };
     let low = points.iter().fold(f64::INFINITY, |low, point| low.min(point.1));
     let high = points.iter().fold(0.0, |high: f64, point| high.max(point.1));
@@ -43,12 +51,30 @@ fn panel(area: &Area, name: &str, unit: &str, points: &[(f64, f64)], (color, sha
         x_grid: true,
     }
     .draw(area)?;
-    caption(area, &plot, &format!("{unit} against {name}"))?;
+    caption(sheet, &plot, &format!("{unit} against {name}"))?;
     // In proportion to the size, cut where it leaves the panel.
     let start = first.0.max(last.0 * 0.7 * low / last.1);
     let ends = [(start, last.1 * start / last.0), last].map(|point| plot.backend_coord(&point)).to_vec();
-    stroke(area, ends, Stroke::Dashed, line(GREY, 1.2))?;
+    stroke(sheet, ends, Stroke::Dashed, line(GREY, 1.2))?;
     let places: Vec<_> = points.iter().map(|point| plot.backend_coord(point)).collect();
-    stroke(area, places.clone(), Stroke::Solid, line(color, 2.0))?;
-    places.into_iter().try_for_each(|at| marker(area, at, shape, color))
+    stroke(sheet, places.clone(), Stroke::Solid, line(color, 2.0))?;
+    places.into_iter().try_for_each(|at| marker(sheet, at, shape, color))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_is_drawn_in_its_own_panel() {
+        let points: Vec<_> = [10.0, 100.0, 1000.0].map(|size| (size, 0.01 * size, None)).to_vec();
+        let curves = ["rows", "width"].map(|name| GrowthCurve { name, points: points.clone() });
+        let svg = growth(&curves).unwrap();
+        let places = svg.split("<circle cx=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap());
+        let places: Vec<f64> = places.collect();
+        let (left, right) = places.split_at(3);
+        assert!(left.is_sorted_by(|a, b| a < b), "{left:?}");
+        let shifts: Vec<f64> = left.iter().zip(right).map(|(left, right)| right - left).collect();
+        assert!(shifts[0] > 0.0 && shifts.iter().all(|shift| *shift == shifts[0]), "half a sheet each: {shifts:?}");
+    }
 }
