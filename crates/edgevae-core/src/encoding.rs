@@ -61,8 +61,8 @@ impl<'a> Encoder<'a> {
     /// `[ENCODED]`, all finite afterwards.
     ///
     /// # Errors
-    /// [`ScoreError::WrongLength`]; [`ScoreError::NonFinite`] with the raw column, for an infinite reading and for a
-    /// missing one that the model does not take. `out` is then without meaning.
+    /// [`ScoreError::WrongLength`]; [`ScoreError::NonFinite`] with the raw column, for an infinite reading, for one that is
+    /// more periods away than `f32` holds, and for a missing one that the model does not take. `out` is then without meaning.
     ///
     /// # Cost
     /// One pass over the section and the features; two transcendental functions for each cyclic column.
@@ -119,6 +119,10 @@ fn encode(column: &Column<'_>, raw: f32, features: &mut [f32]) -> Option<()> {
         Kind::Cyclic { .. } if is_missing => values.fill(0.0),
         Kind::Cyclic { period, .. } => {
             let turns = raw / period;
+            // Beyond `f32` for a short period: there is no place on the circle.
+            if turns.is_infinite() {
+                return None;
+            }
             let angle = TAU * (turns - libm::floorf(turns));
             let [sine, cosine] = values else { return None };
             (*sine, *cosine) = (libm::sinf(angle), libm::cosf(angle));

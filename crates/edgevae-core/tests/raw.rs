@@ -134,6 +134,21 @@ fn each_kind_of_column_becomes_the_features_that_are_documented() {
 }
 
 #[test]
+fn a_cyclic_reading_too_many_periods_away_is_an_error_with_its_column() {
+    let mut short = columns();
+    short[4].kind = Kind::Cyclic { period: 1e-3, of: Clock::Value };
+    let file = file(11, &section(&short, None));
+    let model = RawModel::from_bytes(file.bytes()).unwrap();
+    let mut out = [0.0; 11];
+    let mut encode = |time: f32| {
+        let [temp, valve, mode, vibe, _] = ROW;
+        model.encoder().encode(&[temp, valve, mode, vibe, time], &mut out).map(|()| out[8..10].to_vec())
+    };
+    assert_eq!(encode(-3e38), Err(ScoreError::NonFinite { index: 4 }));
+    assert!(encode(1e30).unwrap().iter().all(|value| value.is_finite()));
+}
+
+#[test]
 fn lags_are_the_rows_of_the_window_and_every_second_row_completes_one() {
     let mut window = Window::<2, 3>::new(WINDOW).unwrap();
     let mut sample = [0.0; 6];
