@@ -30,7 +30,7 @@ for score in nll elbo mahalanobis reconstruction-probability combined; do
   train --synth rows=120 --hidden 3 --latent 2 --score "$score"
   train --synth rows=120 --hidden 3 --latent 1 --score "$score" --likelihood gaussian
 done
-for score in joint-mahalanobis neighbours histogram novelty outlier; do
+for score in joint-mahalanobis neighbours histogram isolation density; do
   train --data "$work/rows.csv" --label label --hidden 3 --latent 1 --clip 8 --score "$score"
 done
 "$EDGEVAE" calibrate --quiet --model "$work/3/model.evae" --data "$work/rows.csv" --threshold 3 --out "$work/by-hand.evae"
