@@ -488,6 +488,9 @@ impl Default for Options {
     }
 }
 
+/// More threads than a workstation has cores help nobody, and 100,000 of them stop the machine.
+pub const MOST_THREADS: u16 = 1024;
+
 /// An option outside its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("--{name} is {found}; expected {expected}")]
@@ -519,7 +522,8 @@ impl Options {
         check((1..=65_535 / self.members).contains(&self.latent), "latent", self.latent.to_string(), latents)?;
         check(self.epochs > 0, "epochs", self.epochs.to_string(), whole)?;
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
-        check(self.threads > 0, "threads", self.threads.to_string(), whole)?;
+        let threads = (1..=usize::from(MOST_THREADS)).contains(&self.threads);
+        check(threads, "threads", self.threads.to_string(), "a number from 1 to 1024")?;
         check(self.patience != Some(0), "patience", "0".into(), whole)?;
         check(self.sizes.draws > 0, "draws", self.sizes.draws.to_string(), "a number from 1 to 255")?;
         check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
@@ -587,7 +591,7 @@ mod tests {
     #[test]
     fn each_option_outside_its_range_is_named() {
         type Break = fn(&mut Options);
-        let broken: [(&str, Break); 26] = [
+        let broken: [(&str, Break); 27] = [
             ("hidden", |o| o.hidden = vec![]),
             ("hidden", |o| o.hidden = vec![64, 0]),
             ("hidden", |o| o.hidden = vec![8; 8]),
@@ -602,6 +606,7 @@ mod tests {
             ("epochs", |o| o.epochs = 0),
             ("batch-size", |o| o.batch_size = 0),
             ("threads", |o| o.threads = 0),
+            ("threads", |o| o.threads = 1025),
             ("patience", |o| o.patience = Some(0)),
             ("draws", |o| o.sizes.draws = 0),
             ("lr", |o| o.lr = 0.0),

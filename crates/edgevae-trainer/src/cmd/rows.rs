@@ -15,6 +15,7 @@ use edgevae_trainer::data::source::Source;
 use edgevae_trainer::data::table::{self, Loaded};
 use edgevae_trainer::input;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::options::MOST_THREADS;
 use edgevae_trainer::scoring::{RawRows, RowScorer, RowVerdict};
 
 /// How a file with rows for an existing model is read.
@@ -30,7 +31,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "CHARACTER", value_parser = options::parse_delimiter)]
     delimiter: Option<u8>,
     /// Threads that parse and score; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_THREADS)))]
     threads: Option<u16>,
 }
 
@@ -80,9 +81,9 @@ enum Scorer<'m> {
 }
 
 impl<'m> Scorer<'m> {
-    fn new(model: &'m AnyModel<'m>) -> Self {
+    fn new(model: &'m AnyModel<'m>, threads: usize) -> Self {
         match model {
-            AnyModel::Raw(model) => Self::Raw(Box::new(RawRows::new(model))),
+            AnyModel::Raw(model) => Self::Raw(Box::new(RawRows::new(model, threads))),
             model => Self::Rows(RowScorer::new(model)),
         }
     }
@@ -219,10 +220,10 @@ impl RowsArgs {
         let names = source.feature_names.clone();
         let (mut anomalies, mut out_of_range, mut scored) = (0, 0, 0);
         let inputs = usize::from(model.header().inputs);
-        // A window looks across blocks: they are scored one after the other.
+        // A window looks across blocks: they are encoded one after the other, and the samples of each are divided.
         let window = if let AnyModel::Raw(model) = &model { model.window() } else { WindowSpec::ROW };
-        let threads = if window.rows == 1 { self.threads() } else { 1 };
-        let make = || Worker { scorer: Scorer::new(&model), verdicts: Vec::new(), failed: None, own: make() };
+        let (threads, within) = if window.rows == 1 { (self.threads(), 1) } else { (1, self.threads()) };
+        let make = || Worker { scorer: Scorer::new(&model, within), verdicts: Vec::new(), failed: None, own: make() };
         let work = |worker: &mut Worker<'_, W>, block: &Block| {
             let Worker { scorer, verdicts, failed, own } = worker;
             *failed = scorer.score(block, verdicts).err();

@@ -2,7 +2,7 @@
 
 use edgevae_core::{RawModel, ScoreError, SliceWindow};
 
-use super::{BatchScorer, RowVerdict};
+use super::{RowVerdict, score_all};
 use crate::data::block::Block;
 
 /// Scores a series of raw rows, block by block, to the bits of [`RawDetector`](edgevae_core::RawDetector).
@@ -11,8 +11,8 @@ use crate::data::block::Block;
 #[derive(Debug)]
 pub struct RawRows<'m> {
     model: &'m RawModel<'m>,
+    threads: usize,
     window: SliceWindow<Vec<f32>>,
-    scorer: BatchScorer<'m>,
     row: Vec<f32>,
     sample: Vec<f32>,
     /// Number of the last row in its source.
@@ -20,26 +20,24 @@ pub struct RawRows<'m> {
     /// Rows since the last one labelled anomaly, and since the series began.
     since_anomaly: u64,
     samples: Vec<f32>,
-    scores: Vec<f32>,
     places: Vec<usize>,
     labels: Vec<bool>,
 }
 
 impl<'m> RawRows<'m> {
-    /// A scorer for one model.
-    pub fn new(model: &'m RawModel<'m>) -> Self {
+    /// A scorer for one model, whose samples are divided among `threads` threads once they are encoded.
+    pub fn new(model: &'m RawModel<'m>, threads: usize) -> Self {
         let (encoded, spec) = (model.encoder().encoded(), model.window());
         let ring = vec![0.0; encoded * usize::from(spec.rows)];
         Self {
             model,
+            threads,
             window: SliceWindow::new(spec, encoded, ring).expect("the ring has the window's size"),
-            scorer: BatchScorer::new(model.model()),
             row: vec![0.0; encoded],
             sample: vec![0.0; model.model().inputs()],
             last: None,
             since_anomaly: u64::MAX,
             samples: vec![],
-            scores: vec![],
             places: vec![],
             labels: vec![],
         }
@@ -53,22 +51,24 @@ impl<'m> RawRows<'m> {
     pub fn score(&mut self, block: &Block, verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
         verdicts.clear();
         let encoded = self.encode(block);
-        let inputs = self.sample.len();
-        self.scores.resize(self.samples.len() / inputs, 0.0);
-        let scored = self.scorer.score(&self.samples, &mut self.scores).map_err(|(sample, error)| {
-            let error = match error {
-                ScoreError::NonFinite { index } => ScoreError::NonFinite { index: self.model.raw_of(index) },
-                error => error,
-            };
-            (sample, error)
-        });
-        let count = scored.map_or_else(|(sample, _)| sample, |()| self.scores.len());
-        let threshold = self.model.model().threshold();
-        let verdict = |&score: &f32| RowVerdict { score, is_anomaly: score > threshold, out_of_range: None };
-        verdicts.extend(self.scores[..count].iter().map(verdict));
-        match scored {
-            Err((sample, error)) => Err((self.places[sample], error)),
-            Ok(()) => encoded,
+        let model = self.model.model();
+        let verdict = |score: f32| RowVerdict { score, is_anomaly: score > model.threshold(), out_of_range: None };
+        match score_all(model, &self.samples, self.threads) {
+            Ok(scores) => {
+                verdicts.extend(scores.into_iter().map(verdict));
+                encoded
+            }
+            Err((sample, error)) => {
+                let before = &self.samples[..sample * model.inputs()];
+                let scores =
+                    score_all(model, before, self.threads).expect("the first row without a score is behind them");
+                verdicts.extend(scores.into_iter().map(verdict));
+                let error = match error {
+                    ScoreError::NonFinite { index } => ScoreError::NonFinite { index: self.model.raw_of(index) },
+                    error => error,
+                };
+                Err((self.places[sample], error))
+            }
         }
     }
 
