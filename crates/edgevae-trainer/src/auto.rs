@@ -39,7 +39,9 @@ const FRAME: usize = 320;
 /// Clean rows are covered by stored rows as densely as the budget allows, and the nearest one counts; rows with anomalies
 /// among them are sampled, and the worst are left out before a second fit. Both add a histogram of each feature and the
 /// Mahalanobis distance of residual and latents, in full where the covariance fits in three eighths of the budget.
-pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options, Option<String>) {
+///
+/// `section`: bytes of the model's input section, 0 without one; it takes its share of the flash.
+pub fn plan(options: &Options, dataset: &Dataset, missing: Missing, section: usize) -> (Options, Option<String>) {
     if options.preset != Preset::Auto {
         return (options.clone(), None);
     }
@@ -52,7 +54,7 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing) -> (Options,
     };
     let rows = dataset.features.nrows() as f64 * (1.0 - options.test_fraction);
     let fitted = ((rows * (1.0 - options.calibration_fraction)) as usize).max(2);
-    let room = Room::of(dataset, missing, options);
+    let room = Room::of(dataset, missing, section, options);
     let (stored, storage, nearest) = if clean {
         (room.stored.min(COVERING), Storage::Covering, 1)
     } else {
@@ -106,14 +108,14 @@ struct Room {
 
 impl Room {
     /// The network gets at most a third, the covariance three eighths, the histogram a sixth; stored rows get the rest.
-    fn of(dataset: &Dataset, missing: Missing, options: &Options) -> Self {
+    fn of(dataset: &Dataset, missing: Missing, section: usize, options: &Options) -> Self {
         let heads = options.heads();
         let has = |wanted: fn(&HeadKind) -> bool| usize::from(heads.iter().any(wanted));
         let needs = heads.iter().fold(Needs::default(), |needs, head| needs.or(head.needs()));
         let inputs = dataset.names.len();
         let names: usize = dataset.names.iter().map(|name| name.len() + 2).sum();
         let scaler = 4 * inputs * if missing == Missing::Mean { 3 } else { 2 };
-        let budget = options.flash_budget.0.saturating_sub(FRAME + names + scaler);
+        let budget = options.flash_budget.0.saturating_sub(FRAME + names + scaler + section);
 
         let given = |name| options.by_hand.contains(&name);
         let latent = match given("latent") {
@@ -198,8 +200,7 @@ mod tests {
         Dataset {
             names: (0..inputs).map(|feature| format!("sensor {feature}")).collect(),
             features,
-            labels: None,
-            groups: vec![],
+            ..Dataset::default()
         }
     }
 
@@ -223,7 +224,7 @@ mod tests {
                 let mut options = auto(contamination, budget);
                 (options.score, options.by_hand) =
                     (score.unwrap_or(Score::Mse), score.map_or(vec![], |_| vec!["score"]));
-                let (planned, said) = plan(&options, &dataset, Missing::Error);
+                let (planned, said) = plan(&options, &dataset, Missing::Error, 0);
                 let short = Options { epochs: 1, beta_warmup: 1, trim: 0.0, ..planned };
                 let trained = train::train(&dataset, Missing::Error, &short, &mut |_| ControlFlow::Continue(()));
                 let bytes = trained.unwrap().model.bytes().len();
@@ -236,13 +237,13 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_said() {
-        let (_, said) = plan(&auto(Contamination::Auto, 4096), &noise(50, 300), Missing::Error);
+        let (_, said) = plan(&auto(Contamination::Auto, 4096), &noise(50, 300), Missing::Error, 0);
         assert!(said.unwrap().contains("WARNING"));
     }
 
     #[test]
     fn small_sets_get_a_number_of_steps_and_large_ones_a_number_of_passes() {
-        let epochs = |rows| plan(&auto(Contamination::Auto, 65_536), &noise(rows, 2), Missing::Error).0.epochs;
+        let epochs = |rows| plan(&auto(Contamination::Auto, 65_536), &noise(rows, 2), Missing::Error, 0).0.epochs;
         // 128 rows a batch; 0.8 * 0.8 of the rows are fitted: 1, 50 and 200 batches.
         assert_eq!([200, 10_000, 40_000].map(epochs), [600, 20, 10]);
     }
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn a_run_that_leaves_rows_out_goes_on_from_a_checkpoint_to_the_same_bytes() {
         let dataset = noise(300, 3);
-        let (planned, _) = plan(&auto(Contamination::Auto, 65_536), &dataset, Missing::Error);
+        let (planned, _) = plan(&auto(Contamination::Auto, 65_536), &dataset, Missing::Error, 0);
         let options = Options { epochs: 8, beta_warmup: 4, ..planned };
         let run = |from: Option<Checkpoint>| {
             let mut saved = Vec::new();
@@ -271,6 +272,6 @@ mod tests {
     #[test]
     fn another_preset_is_left_as_it_is() {
         let options = Options::default();
-        assert_eq!(plan(&options, &noise(10, 2), Missing::Error), (options, None));
+        assert_eq!(plan(&options, &noise(10, 2), Missing::Error, 0), (options, None));
     }
 }

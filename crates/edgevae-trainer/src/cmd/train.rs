@@ -16,7 +16,7 @@ use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
 use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
-use edgevae_trainer::options::{Bytes, Options, Preset, SplitBy};
+use edgevae_trainer::options::{Options, Preset, SplitBy};
 use edgevae_trainer::output::OutputDir;
 use edgevae_trainer::summary::{Run, Source};
 use edgevae_trainer::train::stream::Streamed;
@@ -85,17 +85,13 @@ impl Cmd {
             eprintln!("{}", source.sentence(&dataset));
             source.input().iter().flat_map(|input| &input.notes).for_each(|note| eprintln!("{note}"));
         }
-        let section = source.input().and_then(|input| input.section.as_ref()).map_or(0, Vec::len);
+        let section = source.section_len();
         anyhow::ensure!(
             config.quantize != Some(true) || section == 0,
             "--quantize takes columns of numbers: an encoder for raw rows (categories, missing values or windows) has no int8 form yet"
         );
 
-        // The input section takes its share of the flash.
-        let flash_budget = options.flash_budget;
-        let network = Bytes(flash_budget.0.saturating_sub(section));
-        let (options, chosen) = auto::plan(&Options { flash_budget: network, ..options }, &dataset, source.missing());
-        let options = Options { flash_budget, ..options };
+        let (options, chosen) = auto::plan(&options, &dataset, source.missing(), section);
         if let (Some(chosen), false) = (chosen, self.quiet) {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
             eprintln!("{chosen}{sampled}");

@@ -68,6 +68,11 @@ impl Source {
         if let Self::Files { input, .. } = self { Some(input) } else { None }
     }
 
+    /// Bytes of the input section; 0 where the network takes the columns as they are.
+    pub fn section_len(&self) -> usize {
+        self.input().and_then(|input| input.section.as_ref()).map_or(0, Vec::len)
+    }
+
     /// The model file of a run on these rows: with their input section, where they have one.
     pub fn model_file(&self, trained: &Trained) -> ModelFile {
         match self.input().and_then(|input| input.section.as_ref()) {

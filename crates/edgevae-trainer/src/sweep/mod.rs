@@ -137,7 +137,7 @@ pub fn run(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
+        for _ in 0..jobs.clamp(1, points.len().max(1)) {
             scope.spawn(worker);
         }
     });
@@ -166,7 +166,8 @@ fn run_group(
         Err(reason) => return all_fail(reason, finish),
     };
     let go_on = &mut |_: &crate::fit::EpochRecord| ControlFlow::Continue(());
-    let planned = |point: &Point| auto::plan(&point.config.options(), &dataset, source.missing()).0;
+    let planned =
+        |point: &Point| auto::plan(&point.config.options(), &dataset, source.missing(), source.section_len()).0;
     let fitted = match Fitted::new(&dataset, source.missing(), &planned(first), go_on) {
         Ok(fitted) => fitted,
         Err(error) => return all_fail(error.to_string(), finish),
