@@ -100,6 +100,7 @@ fn a_file_as_it_comes_trains_without_a_flag_and_every_decision_is_said() {
     fs::write(dir.path().join("pump.csv"), pump(1500, 900)).unwrap();
     let ran = edgevae(dir.path(), "train --data pump.csv --label fault --missing indicator --out run");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("constant"), "`mode=other` is 0 by design: {}", ran.stderr);
     for said in [
         "`time`: times, left out (--time \"time\"",
         "`mode`: category of 4 levels (run, idle, boost, purge)",

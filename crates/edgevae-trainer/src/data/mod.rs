@@ -22,6 +22,8 @@ pub mod table;
 mod text;
 pub mod time;
 
+use std::collections::HashSet;
+
 use ndarray::{Array2, Axis};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +39,8 @@ pub struct Dataset {
     pub labels: Option<Vec<bool>>,
     /// Which group each row belongs to, for a split by groups; empty where there are none.
     pub groups: Vec<u32>,
+    /// The column that each feature was made of, one for each feature; empty where features are columns as they are.
+    pub origins: Vec<String>,
 }
 
 impl Dataset {
@@ -60,7 +64,18 @@ impl Dataset {
             features: self.features.select(Axis(0), rows),
             labels: self.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
             groups: if self.groups.is_empty() { vec![] } else { rows.iter().map(|&row| self.groups[row]).collect() },
+            origins: self.origins.clone(),
         }
+    }
+
+    /// Columns all of whose features are among the `constant` ones, which are given by their places in ascending order.
+    pub fn constant_columns(&self, constant: &[usize]) -> Vec<String> {
+        if self.origins.is_empty() {
+            return constant.iter().map(|&feature| self.names[feature].clone()).collect();
+        }
+        let varies = |at: &usize| constant.binary_search(at).is_err();
+        let mut known: HashSet<&String> = (0..self.origins.len()).filter(varies).map(|at| &self.origins[at]).collect();
+        self.origins.iter().filter(|&column| known.insert(column)).cloned().collect()
     }
 }
 
@@ -95,12 +110,23 @@ mod tests {
             features: array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
             labels: Some(vec![false, true, false]),
             groups: vec![4, 5, 6],
+            ..Dataset::default()
         };
         let chosen = table.select(&[2, 1]);
         assert_eq!(chosen.groups, [6, 5]);
         assert_eq!(chosen.features, array![[5.0, 6.0], [3.0, 4.0]]);
         assert_eq!(chosen.labels, Some(vec![false, true]));
         assert_eq!((chosen.rows(), chosen.anomalies()), (2, Some(1)));
+    }
+
+    #[test]
+    fn a_column_is_constant_when_all_its_features_are() {
+        let strings = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let plain = Dataset { names: strings(&["a", "b"]), ..Dataset::default() };
+        assert_eq!(plain.constant_columns(&[1]), ["b"]);
+        let names = strings(&["a=x", "a=other", "b", "b missing", "c mean", "c min"]);
+        let encoded = Dataset { names, origins: strings(&["a", "a", "b", "b", "c", "c"]), ..Dataset::default() };
+        assert_eq!(encoded.constant_columns(&[1, 2, 3, 5]), ["b"]);
     }
 
     #[test]

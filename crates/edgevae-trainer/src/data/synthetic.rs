@@ -199,7 +199,7 @@ impl Synthetic {
             }
         }
         let names = (0..self.features).map(|feature| format!("f{feature}")).collect();
-        Ok(Dataset { names, features, labels: Some(labels), groups: vec![] })
+        Ok(Dataset { names, features, labels: Some(labels), ..Dataset::default() })
     }
 }
 

@@ -115,7 +115,7 @@ impl Table {
         let labels = has_labels.then_some(labels);
         let suspected_label = if labels.is_none() { suspected_label(&names, &features) } else { None };
         Loaded {
-            dataset: Dataset { names, features, labels, groups: vec![] },
+            dataset: Dataset { names, features, labels, ..Dataset::default() },
             extra_columns,
             dropped_rows: counts.dropped,
             row_numbers: (counts.dropped > 0).then_some(numbers),

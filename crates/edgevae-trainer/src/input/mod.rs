@@ -209,7 +209,7 @@ pub fn load(
         .map(|labels| last.iter().map(|&last| labels[first(last)..=last].contains(&true)).collect::<Vec<bool>>());
     let groups: Vec<u32> =
         if dataset.groups.is_empty() { vec![] } else { last.iter().map(|&row| dataset.groups[row]).collect() };
-    let empty = Dataset { names: vec![], features: Array2::zeros((last.len(), 0)), labels, groups };
+    let empty = Dataset { features: Array2::zeros((last.len(), 0)), labels, groups, ..Dataset::default() };
     let mut training: Vec<usize> =
         train::training_rows(&empty, options).into_iter().flat_map(|at| first(last[at])..=last[at]).collect();
     training.sort_unstable();
@@ -226,7 +226,8 @@ pub fn load(
     assert_eq!(applied, last, "the core's windows end where they were expected to");
     let names = feature_names(&encoder, window);
     let row_numbers = Some(last.into_iter().map(|row| numbers[row]).collect());
-    let dataset = Dataset { names, features, ..empty };
+    let origins = stage::feature_origins(&encoder, window);
+    let dataset = Dataset { names, features, origins, ..empty };
     let input = Input { section: Some(section), notes, time: request.time.clone() };
     Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, input })
 }

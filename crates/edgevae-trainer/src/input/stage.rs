@@ -145,18 +145,38 @@ pub(super) fn last_rows(begins: &[bool], window: WindowSpec) -> Vec<usize> {
 
 /// Names of a model's features, from its raw columns.
 pub fn feature_names(encoder: &Encoder<'_>, window: WindowSpec) -> Vec<String> {
-    let names: Vec<String> = encoder.columns().flat_map(|column| encoded_names(&column)).collect();
+    let lag = |row: u16, name: &String| match row {
+        _ if window.rows == 1 => name.clone(),
+        0 => format!("{name}[t]"),
+        row => format!("{name}[t-{row}]"),
+    };
+    let part = |part: usize, name: &String| {
+        const PARTS: [&str; SUMMARY] = ["mean", "std", "min", "max", "change"];
+        format!("{name} {}", PARTS[part])
+    };
+    windowed(encoder.columns().flat_map(|column| encoded_names(&column)).collect(), window, lag, part)
+}
+
+/// The raw column of each of a model's features.
+pub(super) fn feature_origins(encoder: &Encoder<'_>, window: WindowSpec) -> Vec<String> {
+    let column = |column: Column<'_>| vec![column.name.to_owned(); encoded_names(&column).len()];
+    windowed(encoder.columns().flat_map(column).collect(), window, |_, name| name.clone(), |_, name| name.clone())
+}
+
+/// What each feature of a window is called, from what those of a row are called: `lag` of rows from the oldest, `0` the
+/// newest, `part` of a summary.
+fn windowed(
+    row: Vec<String>,
+    window: WindowSpec,
+    lag: impl Fn(u16, &String) -> String,
+    part: impl Fn(usize, &String) -> String,
+) -> Vec<String> {
+    let (row, lag, part) = (&row, &lag, &part);
     match window.features {
-        WindowFeatures::Lags if window.rows == 1 => names,
         WindowFeatures::Lags => {
-            let lag = |lag: u16| if lag == 0 { "[t]".to_owned() } else { format!("[t-{lag}]") };
-            let rows = (0..window.rows).rev();
-            rows.flat_map(|row| names.iter().map(move |name| format!("{name}{}", lag(row)))).collect()
+            (0..window.rows).rev().flat_map(|before| row.iter().map(move |name| lag(before, name))).collect()
         }
-        WindowFeatures::Summary => {
-            const PARTS: [&str; SUMMARY] = ["mean", "std", "min", "max", "change"];
-            names.iter().flat_map(|name| PARTS.map(|part| format!("{name} {part}"))).collect()
-        }
+        WindowFeatures::Summary => row.iter().flat_map(|name| (0..SUMMARY).map(move |at| part(at, name))).collect(),
     }
 }
 

@@ -106,7 +106,7 @@ impl Run<'_> {
                 dropped_rows: source.dropped_rows() as usize,
                 tested_on: self.tested_on(),
                 notes: source.input().map_or(vec![], |input| input.notes.clone()),
-                constant_columns: trained.scaler.constant.iter().map(|&column| dataset.names[column].clone()).collect(),
+                constant_columns: dataset.constant_columns(&trained.scaler.constant),
             },
             options: self.option_table(),
             history: trained.fit.history.clone(),

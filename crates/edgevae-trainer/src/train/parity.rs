@@ -210,7 +210,7 @@ mod tests {
             7 => 400.0,
             row => ((row * (column + 3)) % 17) as f32,
         });
-        let dataset = Dataset { names: vec!["a".into(), "b".into()], features, labels: None, groups: vec![] };
+        let dataset = Dataset { names: vec!["a".into(), "b".into()], features, ..Dataset::default() };
         for score in [Score::Neighbours, Score::Density] {
             let options =
                 Options { score, test_fraction: 0.0, hidden: vec![4], latent: 1, epochs: 2, ..Options::default() };

@@ -1,5 +1,7 @@
 //! Which rows are fitted, which calibrate and which only evaluate.
 
+use std::collections::HashSet;
+
 use edgevae_core::format::CalibrationSet;
 
 use super::TrainError;
@@ -146,15 +148,17 @@ fn held_out(
 
 /// Says what the fitted rows tell about the columns.
 pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, warnings: &mut Vec<String>) {
-    if !scaler.constant.is_empty() {
-        let names: Vec<&str> = scaler.constant.iter().take(5).map(|&column| dataset.names[column].as_str()).collect();
-        let more = scaler.constant.len() - names.len();
+    let constant = dataset.constant_columns(&scaler.constant);
+    if !constant.is_empty() {
+        let shown = &constant[..constant.len().min(5)];
+        let more = constant.len() - shown.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let columns = if dataset.origins.is_empty() { &dataset.names } else { &dataset.origins };
+        let columns = columns.iter().collect::<HashSet<_>>().len();
         warnings.push(format!(
-            "{} of {} columns are constant in the training rows and kept with scale 1: {}{more}",
-            scaler.constant.len(),
-            dataset.names.len(),
-            names.join(", "),
+            "{} of {columns} columns are constant in the training rows and kept with scale 1: {}{more}",
+            constant.len(),
+            shown.join(", "),
         ));
     }
 }

@@ -285,7 +285,7 @@ fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) ->
     }
     split.footing = split.holdout.clone();
     let features = Array2::from_shape_vec((numbers.len(), names.len()), cells).expect("whole rows");
-    (Dataset { names, features, labels: has_labels.then_some(labels), groups: vec![] }, numbers, split)
+    (Dataset { names, features, labels: has_labels.then_some(labels), ..Dataset::default() }, numbers, split)
 }
 
 /// Windows of files that are read again for each epoch.

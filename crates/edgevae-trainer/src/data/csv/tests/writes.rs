@@ -5,10 +5,10 @@ use proptest::prelude::*;
 #[test]
 fn a_table_is_written_in_shortest_decimals_with_the_label_last() {
     let dataset = Dataset {
-        groups: vec![],
         names: vec!["a".into(), "b;c,d".into()],
         features: array![[0.1, 1e38], [-0.0, f32::NAN]],
         labels: Some(vec![false, true]),
+        ..Dataset::default()
     };
     let mut text = vec![];
     write_csv(&dataset, &mut text).unwrap();
@@ -33,10 +33,10 @@ proptest! {
         cells.resize(cells.len().next_multiple_of(width), 0.0);
         let rows = cells.len() / width;
         let written = Dataset {
-            groups: vec![],
             names: (0..width).map(|i| format!("n{i}{}n", odd_names[i])).collect(),
             features: Array2::from_shape_vec((rows, width), cells).unwrap(),
             labels: label.then(|| (0..rows).map(|row| row % 3 == 0).collect()),
+            ..Dataset::default()
         };
         let mut text = vec![];
         write_csv(&written, &mut text).unwrap();
