@@ -50,6 +50,11 @@ fn a_signed_model_is_taken_by_whoever_has_the_public_key_and_by_nobody_else() {
     let refused = Model::from_signed_bytes(bytes.as_slice(), &key_of(dir, "other.pub"));
     assert_eq!(refused.unwrap_err(), SignatureError::Wrong);
 
+    edgevae(dir, "quantize --model m.evae --data rows.csv --ignore label --out q.evae --quiet").ok();
+    edgevae(dir, "sign --model q.evae --key k --out sq.evae").ok();
+    edgevae(dir, "verify --model sq.evae --key k.pub").ok();
+    edgevae(dir, "verify --model sq.evae --key other.pub").fails_with(&["sq.evae", "another key"]);
+
     edgevae(dir, "sign --model s.evae --key other --out again.evae").ok();
     edgevae(dir, "verify --model again.evae --key other.pub").ok();
     assert_eq!(fs::metadata(dir.join("again.evae")).unwrap().len(), signed.len() as u64, "the signature is replaced");

@@ -47,7 +47,7 @@ pub mod format;
 pub mod head;
 mod memory;
 mod model;
-#[cfg(kani)]
+#[cfg(any(kani, test))]
 mod proofs;
 #[cfg(feature = "int8")]
 pub mod quant;

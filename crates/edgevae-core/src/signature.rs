@@ -134,6 +134,17 @@ mod verify {
         }
     }
 
+    #[cfg(feature = "int8")]
+    impl<'a> crate::QuantizedModel<'a> {
+        /// As [`Model::from_signed_bytes`], of an int8 file.
+        ///
+        /// # Errors
+        /// [`SignatureError`].
+        pub fn from_signed_bytes(bytes: &'a [u8], key: &PublicKey) -> Result<Self, SignatureError> {
+            Self::from_bytes(verified(bytes, key)?).map_err(SignatureError::Load)
+        }
+    }
+
     /// The file that was signed with this key.
     fn verified<'a>(bytes: &'a [u8], key: &PublicKey) -> Result<&'a [u8], SignatureError> {
         let (file, signature) = split(bytes).map_err(SignatureError::Load)?;

@@ -126,6 +126,42 @@ fn rejects_every_single_flipped_bit() {
 }
 
 #[test]
+fn rejects_every_truncation_and_every_extension() {
+    let file = small_file();
+    let expected = file.bytes().len();
+    for len in 0..expected {
+        assert!(QuantizedModel::from_bytes(&file.bytes()[..len]).is_err(), "{len} bytes");
+    }
+    for found in expected + 1..=2 * expected {
+        let longer = Aligned::new(&[file.bytes(), &vec![0; found - expected]].concat());
+        let error = QuantizedModel::from_bytes(longer.bytes()).unwrap_err();
+        assert_eq!(error, LoadError::TrailingBytes { expected, found });
+    }
+}
+
+/// The readings at the edge of `f32` that the float model is tested with, and what it makes of them.
+const FAULTS: [(&str, [u32; 3], Result<u32, ScoreError>); 19] = include!("data/faults.in");
+
+#[test]
+fn a_fault_too_far_for_a_score_in_floating_point_is_out_of_range() {
+    let file = small_file();
+    let model = QuantizedModel::from_bytes(file.bytes()).unwrap();
+    let mut detector = QuantizedDetector::<3, 5>::new(&model).unwrap();
+    for (what, bits, float) in FAULTS {
+        let sample = bits.map(f32::from_bits);
+        match (float, detector.score(&sample)) {
+            (Err(ScoreError::Overflow), Ok(verdict)) => {
+                assert!(verdict.out_of_range && verdict.is_anomaly, "{what}: {verdict:?}");
+            }
+            (Ok(_), Ok(verdict)) => {
+                assert_eq!((verdict.score, !verdict.out_of_range), small_int8().score(&sample, 2), "{what}");
+            }
+            (float, found) => assert_eq!(found.map(drop), float.map(drop), "{what}"),
+        }
+    }
+}
+
+#[test]
 fn rejects_shapes_and_numbers_that_cannot_score() {
     let load =
         |header: Header<'_>, words: &[i32]| QuantizedModel::from_bytes(encode_int8(&header, words).bytes()).err();

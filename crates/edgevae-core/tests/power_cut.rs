@@ -5,7 +5,7 @@ mod common;
 use common::{Aligned, encode, header, small, tensors};
 use edgevae_core::format::Header;
 use edgevae_core::slots::{self, Newest, Record, SlotError, Update, UpdateError, Which};
-use edgevae_core::{Detector, LoadError};
+use edgevae_core::{Detector, LoadError, Model};
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
@@ -87,7 +87,7 @@ impl<const WRITE: usize> Flash<WRITE> {
         Self { cells, operations_left: usize::MAX, torn: Torn::Before, backwards: false, worn: None }
     }
 
-    fn newest(&self) -> Result<Newest<'_>, slots::NoModel> {
+    fn newest(&self) -> Result<Newest<Model<'_>>, slots::NoModel> {
         let (a, b) = self.cells.bytes().split_at(SLOT);
         slots::newest(a, b)
     }

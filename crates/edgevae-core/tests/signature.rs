@@ -6,7 +6,7 @@ use common::{Aligned, small};
 use ed25519_dalek::{Signer, SigningKey};
 use edgevae_core::signature::{self, TRAILER_LEN};
 use edgevae_core::slots::{self, Record, SlotError};
-use edgevae_core::{LoadError, Model, PublicKey, SignatureError};
+use edgevae_core::{LoadError, Model, PublicKey, QuantizedDetector, QuantizedModel, RawModel, SignatureError};
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -106,6 +106,31 @@ fn slots_fall_back_from_a_wrongly_signed_update() {
     let public = public(&key(1));
     let newest = slots::newest_by(a.bytes(), b.bytes(), |file| Model::from_signed_bytes(file, &public)).unwrap();
     assert_eq!((newest.sequence, newest.passed_over), (1, Some(SlotError::Model(SignatureError::Wrong))));
+}
+
+#[test]
+fn models_of_every_kind_are_signed_and_updated_alike() {
+    static INT8: &[u8] = edgevae_core::include_model!("data/small-int8-v1.evae");
+    static RAW: &[u8] = edgevae_core::include_model!("data/small-v2.evae");
+    let public = public(&key(1));
+    let slots_of = |file: &[u8]| {
+        let slot = |sequence, file: &[u8]| {
+            let record = Record { sequence, model_at: 32, model_len: file.len() as u32 };
+            Aligned::new(&[&record.to_bytes()[..], &[0xff; 12], file, &[0xff; 100]].concat())
+        };
+        (slot(1, signed(file, &key(1)).bytes()), slot(2, signed(file, &key(2)).bytes()))
+    };
+    let wrong = Some(SlotError::Model(SignatureError::Wrong));
+    let (a, b) = slots_of(INT8);
+    let load = |file| QuantizedModel::from_signed_bytes(file, &public);
+    let newest = slots::newest_by(a.bytes(), b.bytes(), load).unwrap();
+    assert_eq!((newest.sequence, newest.passed_over), (1, wrong));
+    assert!(QuantizedDetector::<3, 5>::new(&newest.model).is_ok());
+    let (a, b) = slots_of(RAW);
+    let load = |file| RawModel::from_signed_bytes(file, &public);
+    let newest = slots::newest_by(a.bytes(), b.bytes(), load).unwrap();
+    assert_eq!((newest.sequence, newest.passed_over), (1, wrong));
+    assert_eq!(newest.model.encoder().raw(), RawModel::from_bytes(RAW).unwrap().encoder().raw());
 }
 
 #[test]

@@ -94,21 +94,21 @@ impl<E: fmt::Display> fmt::Display for NoModel<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for NoModel<E> {}
 
-/// The slot in use and its model.
+/// The slot in use and its model: a `Model`, or what else the slot is loaded as. `E` is what the loader says.
 #[derive(Clone, Debug)]
-pub struct Newest<'a, E = LoadError> {
+pub struct Newest<M, E = LoadError> {
     /// Which slot it is.
     pub which: Which,
     /// Its sequence number.
     pub sequence: u32,
     /// The model, checked.
-    pub model: Model<'a>,
+    pub model: M,
     /// Why the other slot was passed over, where it was looked at: a newer file that is damaged is worth a report.
     /// [`SlotError::Empty`] is what an interrupted update leaves; `None` is an older slot, whose file was not checked.
     pub passed_over: Option<SlotError<E>>,
 }
 
-impl<E> Newest<'_, E> {
+impl<M, E> Newest<M, E> {
     /// The sequence number of the next update.
     pub fn next_sequence(&self) -> u32 {
         self.sequence.wrapping_add(1)
@@ -128,23 +128,23 @@ impl<E> Newest<'_, E> {
 ///
 /// # Panics
 /// Never, whatever the slots hold.
-pub fn newest<'a>(a: &'a [u8], b: &'a [u8]) -> Result<Newest<'a>, NoModel> {
+pub fn newest<'a>(a: &'a [u8], b: &'a [u8]) -> Result<Newest<Model<'a>>, NoModel> {
     newest_by(a, b, Model::from_bytes)
 }
 
-/// [`newest`] with another check of the file, such as
-/// [`Model::from_signed_bytes`](crate::Model::from_signed_bytes): what it refuses, the fallback replaces.
+/// [`newest`] of another kind of model, or with another check of the file, such as `QuantizedModel::from_bytes`,
+/// `RawModel::from_bytes` or `Model::from_signed_bytes`: what it refuses, the fallback replaces.
 ///
 /// # Errors
 /// As [`newest`].
 ///
 /// # Panics
 /// Never, unless `load` does.
-pub fn newest_by<'a, E>(
+pub fn newest_by<'a, M, E>(
     a: &'a [u8],
     b: &'a [u8],
-    load: impl Fn(&'a [u8]) -> Result<Model<'a>, E>,
-) -> Result<Newest<'a, E>, NoModel<E>> {
+    load: impl Fn(&'a [u8]) -> Result<M, E>,
+) -> Result<Newest<M, E>, NoModel<E>> {
     let open = |which, slot: &'a [u8], record: Record| match record.file(slot) {
         None => Err(SlotError::Bounds),
         Some(file) => match load(file) {

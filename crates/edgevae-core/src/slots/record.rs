@@ -48,7 +48,7 @@ impl Record {
     }
 
     /// The bytes that the record points at; `None` when the slot does not have them or they are no place for a file.
-    pub(super) fn file<'a>(&self, slot: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn file<'a>(&self, slot: &'a [u8]) -> Option<&'a [u8]> {
         let at = usize::try_from(self.model_at).ok()?;
         let len = usize::try_from(self.model_len).ok()?;
         if at < RECORD_LEN || at % TENSOR_ALIGN != 0 {
@@ -59,7 +59,7 @@ impl Record {
 
     /// Whether this record was written after `other`, by serial number arithmetic (RFC 1982): two slots are one update
     /// apart, so the shorter way round the circle of 32-bit numbers is the order.
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
         (1..1 << 31).contains(&self.sequence.wrapping_sub(other.sequence))
     }
 }

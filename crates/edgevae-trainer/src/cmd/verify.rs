@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use edgevae_core::{LoadError, Model, RawModel, SignatureError};
+use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, SignatureError};
 use edgevae_trainer::model_file::AlignedBytes;
 use edgevae_trainer::signing::Public;
 
@@ -28,6 +28,9 @@ impl Cmd {
         match Model::from_signed_bytes(bytes.as_slice(), &key) {
             Err(SignatureError::Load(LoadError::NeedsEncoder)) => {
                 RawModel::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;
+            }
+            Err(SignatureError::Load(LoadError::Quantized)) => {
+                QuantizedModel::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;
             }
             verified => _ = verified.with_context(name)?,
         }
