@@ -39,6 +39,12 @@ for score in mse mahalanobis; do
   train --synth rows=200 --hidden 3 --latent 2 --score "$score" --quantize
 done
 
+# Raw rows: a category, a missing cell that is told to the network, windows of both kinds.
+awk -F, -v OFS=, 'NR == 1 { print "mode", $0; next } { print (NR % 3 ? "run" : "idle"), $0 }' "$work/holes.csv" > "$work/raw.csv"
+for window in "" "--window 3 --window-features lags" "--window 4 --stride 2 --window-features summary"; do
+  train --data "$work/raw.csv" --label label --missing indicator --hidden 3 --latent 1 --clip 8 $window
+done
+
 models=("$work"/*/model*.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)
 for model in "${models[@]}"; do
   name=$(sha1sum < "$model" | cut -c1-16)

@@ -3,7 +3,9 @@
 //! The input is a model file and behind it the sample as little-endian `f32`, repeated as often as it takes.
 #![no_main]
 
-use edgevae_core::{Model, QuantizedModel, ScoreError, SliceDetector, SliceQuantizedDetector};
+use edgevae_core::{
+    Model, QuantizedModel, RawModel, ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow,
+};
 use edgevae_fuzz::{Aligned, file_len, mutate_model};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
@@ -16,8 +18,41 @@ fuzz_target!(|input: &[u8]| {
         float(&model, &sample.take(model.inputs()).collect::<Vec<_>>());
     } else if let Ok(model) = QuantizedModel::from_bytes(file.bytes()) {
         int8(&model, &sample.take(model.inputs()).collect::<Vec<_>>());
+    } else if let Ok(model) = RawModel::from_bytes(file.bytes()) {
+        raw(&model, &sample.take(MOST_ROWS * model.encoder().raw()).collect::<Vec<_>>());
     }
 });
+
+/// Raw rows that fill small windows, and more.
+const MOST_ROWS: usize = 8;
+
+fn raw(raw: &RawModel<'_>, rows: &[f32]) {
+    let (encoder, spec, model) = (raw.encoder(), raw.window(), raw.model());
+    let ring = vec![f32::NAN; encoder.encoded() * usize::from(spec.rows)];
+    let mut window = SliceWindow::new(spec, encoder.encoded(), ring).expect("the ring has the window's size");
+    let mut scratch = vec![f32::NAN; model.scratch_len()];
+    let mut detector = SliceDetector::new(model, &mut scratch).expect("the scratch is as long as the model asks for");
+    let (mut row, mut sample) = (vec![f32::NAN; encoder.encoded()], vec![f32::NAN; model.inputs()]);
+    for readings in rows.chunks_exact(encoder.raw()) {
+        match encoder.encode(readings, &mut row) {
+            Ok(()) => assert!(row.iter().all(|value| value.is_finite()), "{row:?}"),
+            Err(ScoreError::NonFinite { index }) => {
+                assert!(index < readings.len());
+                window.clear();
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if window.push(&row, &mut sample) {
+            match detector.score(&sample) {
+                Ok(verdict) => assert!(verdict.score.is_finite()),
+                Err(ScoreError::NonFinite { index }) => assert!(raw.raw_of(index) < encoder.raw()),
+                Err(ScoreError::Overflow) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
 
 fn float(model: &Model<'_>, sample: &[f32]) {
     let mut scratch = vec![f32::NAN; model.scratch_len()];

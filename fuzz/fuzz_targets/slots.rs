@@ -1,9 +1,10 @@
-//! `slots::newest` on any two slots.
+//! `slots::newest` on any two slots, for every kind of model.
 //!
 //! The first byte divides the rest into the two slots.
 #![no_main]
 
 use edgevae_core::slots::{self, RECORD_LEN, Record};
+use edgevae_core::{QuantizedModel, RawModel};
 use edgevae_fuzz::Aligned;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
@@ -21,6 +22,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(newest.model.threshold() > 0.0);
         assert_eq!(newest.next_sequence(), newest.sequence.wrapping_add(1));
     }
+    let _ = slots::newest_by(a.bytes(), b.bytes(), QuantizedModel::from_bytes);
+    let _ = slots::newest_by(a.bytes(), b.bytes(), RawModel::from_bytes);
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

@@ -76,6 +76,16 @@ fn a_reading_out_of_range_is_an_anomaly_and_said_so() {
     let marks: Vec<&str> = ran.stdout.lines().skip(1).map(|line| &line[line.len() - 3..]).collect();
     assert_eq!(marks, ["0,0", "1,1", "1,1", "1,1"], "{}", ran.stdout);
     assert!(ran.stderr.contains("3 have a reading beyond what the int8 model can tell apart"), "{}", ran.stderr);
+
+    fs::write(dir.path().join("labelled.csv"), "a,b,c,fault\n0.5,1,5,0\n1e6,1,5,1\n0.5,-1e30,5,1\n").unwrap();
+    let evaluate = "evaluate --model m8.evae --data labelled.csv --label fault --quiet";
+    let found: Value = serde_json::from_str(&edgevae(dir.path(), evaluate).ok()).unwrap();
+    assert_eq!((found["recall"].as_f64(), found["roc_auc"].as_f64()), (Some(1.0), Some(1.0)), "{found}");
+    edgevae(dir.path(), "calibrate --model m8.evae --data far.csv --quantile 0.5 --out m9.evae --quiet").fails_with(&[
+        "far.csv",
+        "beyond what the int8 model can tell apart",
+        "quantize the float model",
+    ]);
 }
 
 #[test]
@@ -95,6 +105,12 @@ fn what_cannot_be_quantized_is_refused_with_the_reason_and_leaves_nothing() {
     let ran = quantize("some.csv", "run/model.evae", "m8.evae");
     assert!(ran.stderr.contains("50 calibration rows are few"), "{}", ran.stderr);
     ran.ok();
+    let still: String = (0..150).map(|row| format!("{},1,5\n", row as f32 / 150.0)).collect();
+    write("still.csv", &format!("a,b,c\n{still}"));
+    let ran = quantize("still.csv", "run/model.evae", "m8.evae");
+    assert!(ran.stderr.contains("1 of 3 columns do not change in the calibration rows"), "{}", ran.stderr);
+    edgevae(dir.path(), "quantize --model run/model.evae --data some.csv --out one.evae --report one.evae")
+        .fails_with(&["--out and --report", "one.evae"]);
     quantize("some.csv", "m8.evae", "twice.evae").fails_with(&["m8.evae", "int8 model already"]);
 
     let train = "train --data rows.csv --label fault --epochs 2 --hidden 8 --latent 1 --quiet --out elbo --score elbo";

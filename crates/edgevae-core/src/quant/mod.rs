@@ -1,4 +1,4 @@
-//! Scoring in integers: an int8 model for cores without a floating-point unit, and for a quarter of the flash.
+//! Scoring in integers: an int8 model for cores without a floating-point unit, and for a third of the flash.
 //!
 //! `edgevae quantize` makes an int8 model of a float one. [`QuantizedModel::from_bytes`] checks its file once and reads it
 //! in place; a [`QuantizedDetector`] scores with integer arithmetic alone, from raw readings that are `f32`, `i16` or

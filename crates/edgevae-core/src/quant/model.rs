@@ -175,7 +175,7 @@ impl<'a> QuantizedModel<'a> {
     /// distance `sqrt(score * unit)`. It never falls as `score` rises.
     ///
     /// # Cost
-    /// The only floating-point arithmetic of this module; a build that does not call it has none.
+    /// The only floating-point arithmetic behind the reading of inputs; a build that does not call it has none.
     pub fn rendered(&self, score: u64) -> f32 {
         let value = score as f32 * f32::from_bits(self.unit_bits());
         if self.is_distance { libm::sqrtf(value) } else { value }

@@ -43,7 +43,7 @@ impl Cmd {
         let mut scores = Vec::new();
         self.rows.score(&file, self.label.as_deref(), self.quiet, |row| {
             if row.label != Some(true) {
-                scores.push(row.verdict.score);
+                scores.push(row.verdict.rank());
             }
         })?;
         if let Some(threshold) = self.threshold.filter(|&threshold| threshold <= 0.0)
@@ -57,6 +57,12 @@ impl Cmd {
             Some(threshold) => (threshold::at_threshold(&scores, threshold)?, CalibrationSet::ByHand),
             None => (threshold::calibrate(&scores, self.quantile)?, CalibrationSet::File),
         };
+        anyhow::ensure!(
+            calibration.threshold < f32::MAX,
+            "more rows of {} have a reading beyond what the int8 model can tell apart than may be above the threshold; \
+             quantize the float model with these rows",
+            self.rows.name()
+        );
         let recalibrated = match file.any()? {
             AnyModel::Float(model) => export::recalibrated(&model, &calibration, set),
             AnyModel::Raw(raw) => {

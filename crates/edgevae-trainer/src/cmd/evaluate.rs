@@ -44,7 +44,7 @@ impl Cmd {
         let out = self.out.as_deref().map(OutputFile::create).transpose()?;
         let (mut scores, mut labels) = (Vec::new(), Vec::new());
         let tally = self.rows.score(&file, Some(&self.label), self.quiet, |row| {
-            scores.push(row.verdict.score);
+            scores.push(row.verdict.rank());
             labels.push(row.label.unwrap_or_default());
         })?;
         let threshold = file.any()?.header().threshold;

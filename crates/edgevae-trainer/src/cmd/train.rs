@@ -88,7 +88,7 @@ impl Cmd {
         let section = source.section_len();
         anyhow::ensure!(
             config.quantize != Some(true) || section == 0,
-            "--quantize takes columns of numbers: an encoder for raw rows (categories, missing values or windows) has no int8 form yet"
+            "--quantize takes columns of numbers: an encoder for raw rows (categories, missing values or windows) has no int8 form"
         );
 
         let (options, chosen) = auto::plan(&options, &dataset, source.missing(), section);

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::results::Quality;
+use crate::scoring::RowVerdict;
 use crate::threshold::Calibration;
 
 /// Share of the rows that counts as the tail.
@@ -58,13 +59,13 @@ pub struct Tail {
     pub largest_difference: f64,
 }
 
-/// Scores of the same rows by both models.
+/// Verdicts on the same rows by both models; thresholds do not count.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair<'a> {
     /// By the float model.
-    pub float: &'a [f32],
-    /// By the int8 model, in the same unit.
-    pub int8: &'a [f32],
+    pub float: &'a [RowVerdict],
+    /// By the int8 model, scores in the same unit.
+    pub int8: &'a [RowVerdict],
     /// `true` for an anomaly.
     pub labels: Option<&'a [bool]>,
 }
@@ -74,25 +75,31 @@ impl Comparison {
     ///
     /// # Panics
     /// Without rows, or with sides of different lengths.
-    pub fn of(pair: Pair<'_>, calibrations: (&Calibration, &Calibration), out_of_range: usize) -> Self {
+    pub fn of(pair: Pair<'_>, calibrations: (&Calibration, &Calibration)) -> Self {
         let Pair { float, int8, labels } = pair;
         assert!(!float.is_empty() && float.len() == int8.len(), "both models score the same rows");
         let (float_calibration, int8_calibration) = calibrations;
-        let side = |scores, calibration: &Calibration| Side {
+        let out_of_range = int8.iter().filter(|verdict| verdict.out_of_range == Some(true)).count();
+        let ranks = |verdicts: &[RowVerdict]| verdicts.iter().map(RowVerdict::rank).collect::<Vec<f32>>();
+        let side = |verdicts, calibration: &Calibration| Side {
             threshold: calibration.threshold,
             calibration_false_alarm_rate: calibration.false_alarm_rate,
-            quality: Quality::of(scores, labels, calibration.threshold),
+            quality: Quality::of(&ranks(verdicts), labels, calibration.threshold),
         };
         let rows = float.len();
+        let flags = |verdict: &RowVerdict, by: &Calibration| verdict.rank() > by.threshold;
         let same = float
             .iter()
             .zip(int8)
-            .filter(|&(&float, &int8)| (float > float_calibration.threshold) == (int8 > int8_calibration.threshold));
+            .filter(|&(float, int8)| flags(float, float_calibration) == flags(int8, int8_calibration));
+        let (agreement, sides) =
+            (same.count() as f64 / rows as f64, (side(float, float_calibration), side(int8, int8_calibration)));
+        let (float, int8) = (&scores(float)[..], &scores(int8)[..]);
         Self {
             rows,
-            float: side(float, float_calibration),
-            int8: side(int8, int8_calibration),
-            agreement: same.count() as f64 / rows as f64,
+            float: sides.0,
+            int8: sides.1,
+            agreement,
             rank_correlation: rank_correlation(float, int8),
             median_difference: median(differences(float, int8)),
             tail: Tail::of(float, int8),
@@ -124,6 +131,11 @@ impl Tail {
             median_difference: median(differences),
         }
     }
+}
+
+/// The scores of some verdicts.
+pub(super) fn scores(verdicts: &[RowVerdict]) -> Vec<f32> {
+    verdicts.iter().map(|verdict| verdict.score).collect()
 }
 
 /// Rows of the highest scores, rising by row.
@@ -213,6 +225,25 @@ mod tests {
         assert_eq!(rank_correlation(&[1.0, 1.0], &[1.0, 2.0]), None);
     }
 
+    fn within_range(scores: &[f32]) -> Vec<RowVerdict> {
+        scores.iter().map(|&score| RowVerdict { score, is_anomaly: false, out_of_range: None }).collect()
+    }
+
+    #[test]
+    fn a_row_out_of_range_is_flagged_whatever_its_score() {
+        let scores = [1.0, 2.0, 3.0, 4.0];
+        let calibration = threshold::at_threshold(&scores, 3.5).unwrap();
+        let mut int8 = within_range(&scores);
+        int8[0].out_of_range = Some(true);
+        let labels = Some(&[true, false, false, false][..]);
+        let pair = Pair { float: &within_range(&scores), int8: &int8, labels };
+        let comparison = Comparison::of(pair, (&calibration, &calibration));
+        assert_eq!((comparison.out_of_range, comparison.agreement), (1, 0.75));
+        assert_eq!((comparison.float.quality.recall, comparison.int8.quality.recall), (Some(0.0), Some(1.0)));
+        assert_eq!((comparison.float.quality.roc_auc, comparison.int8.quality.roc_auc), (Some(0.0), Some(1.0)));
+        assert_eq!(comparison.median_difference, 0.0, "scores themselves are equal");
+    }
+
     #[test]
     fn the_tail_is_compared_by_itself() {
         let float: Vec<f32> = (1..=40).map(|row| row as f32).collect();
@@ -220,8 +251,8 @@ mod tests {
         int8[39] = 20.0; // the highest is lost among the others
         let calibration = |scores| threshold::calibrate(scores, 0.9).unwrap();
         let calibrations = (calibration(&float), calibration(&int8));
-        let pair = Pair { float: &float, int8: &int8, labels: None };
-        let comparison = Comparison::of(pair, (&calibrations.0, &calibrations.1), 0);
+        let pair = Pair { float: &within_range(&float), int8: &within_range(&int8), labels: None };
+        let comparison = Comparison::of(pair, (&calibrations.0, &calibrations.1));
         assert_eq!((comparison.tail.rows, comparison.tail.kept), (2, 0.5));
         assert_eq!(comparison.tail.largest_difference, 0.5);
         assert!(comparison.rank_correlation.unwrap() > 0.8);

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::export::{self, TOOL};
 use crate::model_file::ModelFile;
-use crate::scoring::{RowError, RowScorer};
+use crate::scoring::{RowError, RowScorer, RowVerdict};
 use crate::threshold::{self, Calibration, ThresholdError};
 
 pub use compare::{Comparison, Pair, Side, Tail};
@@ -150,7 +150,9 @@ fn check_head(model: &Model<'_>) -> Result<(), QuantizeError> {
         [HeadSpec { kind: kind @ HeadKind::ReconstructionProbability { .. }, .. }] => {
             refuse(kind.name(), "it averages exponentials over draws of the latents")
         }
-        [HeadSpec { kind, knots: 0 }] => refuse(kind.name(), "it reads scaled features in floating point"),
+        [HeadSpec { kind, knots: 0 }] => {
+            refuse(kind.name(), "its parameters are kept in floating point, and no integer form of them is built")
+        }
         _ => refuse("combination", "its parts are brought to one footing in floating point"),
     }
 }
@@ -359,22 +361,24 @@ impl Quantization<'_> {
                 self.ranges_from.len()
             ));
         }
+        warnings.extend(self.warn_about_constant_columns(model));
         let draft = quantize(model, raw(self.ranges_from).view(), self.ranges_from, self.tuning)?;
         let float = ModelFile::encode(model.header(), model.tensors());
         let int8 = draft.uncalibrated()?;
-        let scores = |file: &ModelFile, rows: &[usize]| score_rows(file, raw(rows).view(), rows);
+        let verdicts = |file: &ModelFile, rows: &[usize]| verdicts(file, raw(rows).view(), rows);
         let calibrate = |file| -> Result<Calibration, QuantizeError> {
-            Ok(threshold::calibrate(&scores(file, self.threshold_from)?.0, self.quantile)?)
+            let ranks: Vec<f32> = verdicts(file, self.threshold_from)?.iter().map(RowVerdict::rank).collect();
+            Ok(threshold::calibrate(&ranks, self.quantile)?)
         };
         let (float_calibration, int8_calibration) = (calibrate(&float)?, calibrate(&int8)?);
         warnings.extend(int8_calibration.warning());
         let file = draft.calibrated(&int8_calibration, self.set)?;
 
-        let ((float, _), (int8, out_of_range)) = (scores(&float, self.compared)?, scores(&file, self.compared)?);
+        let (float, int8) = (verdicts(&float, self.compared)?, verdicts(&file, self.compared)?);
         let labels: Option<Vec<bool>> =
             self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
         let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
-        let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration), out_of_range);
+        let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration));
         if self.tuning.epochs == 0 && comparison.roc_auc_loss().is_some_and(|loss| loss > WORTH_TUNING) {
             warnings.push(format!(
                 "rounding loses more than {WORTH_TUNING} of the ROC-AUC; --qat 10 lowers the error of the scores, compare both reports"
@@ -382,6 +386,36 @@ impl Quantization<'_> {
         }
         let report = Report { ranges: draft.ranges, tuned: draft.tuned, comparison };
         Ok(Quantized { file, report, warnings })
+    }
+}
+
+impl Quantization<'_> {
+    /// Columns that stand still in the rows that give the ranges although they did not in training, whose one value is the
+    /// mean.
+    fn warn_about_constant_columns(&self, model: &Model<'_>) -> Option<String> {
+        let &first = self.ranges_from.first()?;
+        let stands_still = |&feature: &usize| {
+            let column = self.features.column(feature);
+            self.ranges_from.iter().all(|&row| column[row] == column[first]) && column[first] != model.means()[feature]
+        };
+        let constant: Vec<usize> = (0..model.inputs()).filter(stands_still).collect();
+        let names: Vec<&str> = model
+            .feature_names()
+            .enumerate()
+            .filter(|(at, _)| constant.contains(at))
+            .map(|(_, name)| name)
+            .take(5)
+            .collect();
+        (!names.is_empty()).then(|| {
+            let more = constant.len() - names.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(
+                "{} of {} columns do not change in the calibration rows, so that their ranges say little: {}{more}",
+                constant.len(),
+                model.inputs(),
+                names.join(", ")
+            )
+        })
     }
 }
 
@@ -420,7 +454,7 @@ fn with_threshold(header: &Header<'_>, words: &[i32]) -> Result<ModelFile, Quant
     Ok(file)
 }
 
-/// Scores of a table's rows by an int8 model, in the float model's unit, and how many rows are out of range.
+/// Verdicts on a table's rows by a model of either kind, scores in the float model's unit.
 ///
 /// # Shapes
 /// As [`scoring::score_rows`](crate::scoring::score_rows).
@@ -430,17 +464,12 @@ fn with_threshold(header: &Header<'_>, words: &[i32]) -> Result<ModelFile, Quant
 ///
 /// # Panics
 /// When `file` does not load: callers have loaded it before.
-pub fn score_rows(
-    file: &ModelFile,
-    raw: ArrayView2<'_, f32>,
-    indices: &[usize],
-) -> Result<(Vec<f32>, usize), RowError> {
+pub fn verdicts(file: &ModelFile, raw: ArrayView2<'_, f32>, indices: &[usize]) -> Result<Vec<RowVerdict>, RowError> {
     let model = file.any().expect("the caller has loaded this model");
     let raw = raw.as_standard_layout();
     let mut verdicts = Vec::new();
     RowScorer::new(&model)
         .score(raw.as_slice().expect("the standard layout is one slice"), &mut verdicts)
         .map_err(|(row, source)| RowError { row: indices[row] + 1, source })?;
-    let out_of_range = verdicts.iter().filter(|verdict| verdict.out_of_range == Some(true)).count();
-    Ok((verdicts.iter().map(|verdict| verdict.score).collect(), out_of_range))
+    Ok(verdicts)
 }

@@ -71,6 +71,19 @@ fn round(value: f32, unit: f64) -> (f32, bool) {
     ((held * unit) as f32, held != units)
 }
 
+/// `a b`; each sum takes its products in order and without fused multiply-add, so that it has the same bits on every
+/// processor, which `dot` has not.
+fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Array2<f32> {
+    let b = b.as_standard_layout();
+    let mut y = Array2::zeros((a.nrows(), b.ncols()));
+    for (mut y, a) in y.rows_mut().into_iter().zip(a.rows()) {
+        for (&a, b) in a.iter().zip(b.rows()) {
+            y.scaled_add(a, &b);
+        }
+    }
+    y
+}
+
 impl Student {
     pub fn new(model: &Model<'_>, units: &Units) -> Self {
         let mut input = units.input;
@@ -117,7 +130,7 @@ impl Student {
     fn float(&self, x: &Array2<f32>) -> (Array2<f32>, Array2<f32>) {
         let (mut x, mut mu) = (x.clone(), None);
         for (at, layer) in self.layers.iter().enumerate() {
-            x = x.dot(&layer.weight.t());
+            x = product(x.view(), layer.weight.t());
             x.rows_mut().into_iter().for_each(|mut row| row.iter_mut().zip(&layer.bias).for_each(|(y, b)| *y += b));
             if layer.relu {
                 x.mapv_inplace(|y| y.max(0.0));
@@ -139,7 +152,7 @@ impl Student {
             let (weight, bias) = layer::rounded(&dense, layer.units.0, layer.units.1)
                 .map_err(|source| QuantizeError::Layer { layer: at + 1, source })?;
             let weight = Array2::from_shape_vec(layer.weight.raw_dim(), weight).expect("as many weights as before");
-            let mut y = x.dot(&weight.t());
+            let mut y = product(x.view(), weight.t());
             let mut slope = Array2::ones(y.raw_dim());
             for (mut row, mut slopes) in y.rows_mut().into_iter().zip(slope.rows_mut()) {
                 for ((y, slope), bias) in row.iter_mut().zip(&mut slopes).zip(&bias) {
@@ -176,13 +189,13 @@ impl Student {
             if at + 1 == self.encoder_layers
                 && let Some((whitening, bias)) = &self.whitening
             {
-                let share = share(&(mu_float.dot(&whitening.t()) + bias));
-                let difference = (&mu - &mu_float).dot(&whitening.t()) * share;
-                dy += &difference.dot(whitening);
+                let share = share(&(product(mu_float.view(), whitening.t()) + bias));
+                let difference = product((&mu - &mu_float).view(), whitening.t()) * share;
+                dy += &product(difference.view(), whitening.view());
             }
             Zip::from(&mut dy).and(slope).for_each(|dy, slope| *dy *= slope);
-            gradients.push((dy.t().dot(x), dy.sum_axis(Axis(0))));
-            dy = dy.dot(weight);
+            gradients.push((product(dy.t(), x.view()), dy.sum_axis(Axis(0))));
+            dy = product(dy.view(), weight.view());
         }
         let gradients = gradients.iter().rev();
         Ok(gradients.flat_map(|(weight, bias)| weight.iter().chain(bias).copied()).collect())
@@ -240,7 +253,7 @@ pub(super) fn tune(
 mod tests {
     use super::*;
     use crate::model_file::ModelFile;
-    use crate::quantize::{Tuning, quantize, score_rows};
+    use crate::quantize::{Tuning, compare::scores, quantize, verdicts};
     use crate::scoring;
     use edgevae_core::format::{
         Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Numbers,
@@ -300,7 +313,7 @@ mod tests {
     fn error(float: &ModelFile, int8: &ModelFile, rows: &Array2<f32>) -> f64 {
         let indices: Vec<usize> = (0..rows.nrows()).collect();
         let expected = scoring::score_rows(float, rows.view(), &indices).unwrap();
-        let (scores, _) = score_rows(int8, rows.view(), &indices).unwrap();
+        let scores = scores(&verdicts(int8, rows.view(), &indices).unwrap());
         let squares = expected.iter().zip(&scores).map(|(a, b)| f64::from((b - a) / (a + 0.1)).powi(2));
         (squares.sum::<f64>() / expected.len() as f64).sqrt()
     }
@@ -343,7 +356,7 @@ mod tests {
         let (units, _) = ranges::choose(&model, rows.view(), &indices).unwrap();
         let (_, x_hat, _) = Student::new(&model, &units).rounded(&rows).unwrap();
         let draft = quantize(&model, rows.view(), &indices, Tuning::default()).unwrap();
-        let (scores, _) = score_rows(&draft.uncalibrated().unwrap(), rows.view(), &indices).unwrap();
+        let scores = scores(&verdicts(&draft.uncalibrated().unwrap(), rows.view(), &indices).unwrap());
         for ((x, x_hat), score) in rows.rows().into_iter().zip(x_hat.rows()).zip(scores) {
             let expected = (&x - &x_hat).mapv(|r| r * r).mean().unwrap();
             assert!((score - expected).abs() < 2e-3 * expected + 1e-5, "{score} {expected}");

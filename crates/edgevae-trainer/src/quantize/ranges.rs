@@ -4,7 +4,8 @@ use edgevae_core::format::HeadKind;
 use edgevae_core::{Dense, Model};
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::{Draft, QuantizeError, Units, Whitening, layer, score_rows, words};
+use super::compare::scores;
+use super::{Draft, QuantizeError, Units, Whitening, layer, verdicts, words};
 use crate::model_file::ModelFile;
 use crate::scoring;
 
@@ -149,7 +150,7 @@ impl Sample {
     }
 
     pub fn score_error(&self, draft: &Draft<'_>) -> Result<f64, QuantizeError> {
-        let (scores, _) = score_rows(&draft.uncalibrated()?, self.rows.view(), &self.indices)?;
+        let scores = scores(&verdicts(&draft.uncalibrated()?, self.rows.view(), &self.indices)?);
         Ok(score_error(&self.expected, &scores))
     }
 }
@@ -271,7 +272,7 @@ mod tests {
         {
             let draft = Draft { model: &model, words: words(&model, &units).unwrap(), ranges: vec![], tuned: None };
             let file = draft.uncalibrated().unwrap();
-            let (scores, _) = score_rows(&file, raw(&trained.test_rows).view(), &trained.test_rows).unwrap();
+            let scores = scores(&verdicts(&file, raw(&trained.test_rows).view(), &trained.test_rows).unwrap());
             errors.push(sample.score_error(&draft).unwrap());
             let auc = metrics::roc_auc(&scores, labels).unwrap();
             println!("{name}: score error {:.2} %, ROC-AUC {auc:.4}", 100.0 * errors[errors.len() - 1]);

@@ -17,6 +17,14 @@ pub struct RowVerdict {
     pub out_of_range: Option<bool>,
 }
 
+impl RowVerdict {
+    /// The score that ranks the row among others: the largest `f32` when it is out of range, since the verdict then is
+    /// "anomaly" whatever the score.
+    pub fn rank(&self) -> f32 {
+        if self.out_of_range == Some(true) { f32::MAX } else { self.score }
+    }
+}
+
 /// Scores rows with a model of either kind, to the bits of the core.
 #[derive(Debug)]
 pub enum RowScorer<'m> {

@@ -3,20 +3,20 @@
 //! Which one a build has is decided by `build.rs` from the target and the cargo feature `asm`.
 
 #[cfg(edgevae_kernel = "dsp")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "assembly; the module says what it asks of its caller")]
 mod dsp;
 #[cfg(edgevae_kernel = "helium")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "assembly; the module says what it asks of its caller")]
 mod helium;
 #[cfg(any(edgevae_kernel = "pairs", test))]
 mod pairs;
 #[cfg(any(edgevae_kernel = "portable", test))]
 mod portable;
 #[cfg(edgevae_kernel = "riscv")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "assembly; the module says what it asks of its caller")]
 mod riscv;
 #[cfg(edgevae_kernel = "thumb1")]
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "assembly; the module says what it asks of its caller")]
 mod thumb1;
 
 #[cfg(edgevae_kernel = "dsp")]

@@ -70,7 +70,7 @@ fn scores(report: &quantize::Report) -> String {
         ("difference of scores, median", percent(comparison.median_difference), percent(tail.median_difference)),
         ("difference of scores, largest", String::new(), percent(tail.largest_difference)),
         ("among the highest of both", String::new(), percent(tail.kept)),
-        ("same verdict", percent(comparison.agreement), String::new()),
+        ("same verdict", format!("{:.2} %", 100.0 * comparison.agreement), String::new()),
         ("with a reading out of the int8 range", count(comparison.out_of_range), String::new()),
     ];
     for (name, all, highest) in rows {

@@ -5,6 +5,7 @@ use crate::fit::EpochRecord;
 use crate::metrics::{Confusion, PrecisionRecallPoint, RocPoint};
 use crate::quantize::{self, Comparison, Pair, Tuned};
 use crate::results::Quality;
+use crate::scoring::RowVerdict;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -12,10 +13,13 @@ use crate::report::*;
 
 /// An int8 form whose scores are 1 % off.
 fn quantized(scored: &ScoredRows) -> QuantizedForm {
-    let int8: Vec<f32> = scored.scores.iter().map(|score| 1.01 * score).collect();
+    let verdict = |score: f32, out_of_range| RowVerdict { score, is_anomaly: false, out_of_range };
+    let float: Vec<RowVerdict> = scored.scores.iter().map(|&score| verdict(score, None)).collect();
+    let int8: Vec<RowVerdict> =
+        scored.scores.iter().enumerate().map(|(row, &score)| verdict(1.01 * score, Some(row < 3))).collect();
     let calibration = crate::threshold::at_threshold(&scored.scores, scored.threshold).unwrap();
-    let pair = Pair { float: &scored.scores, int8: &int8, labels: scored.labels.as_deref() };
-    let comparison = Comparison::of(pair, (&calibration, &calibration), 3);
+    let pair = Pair { float: &float, int8: &int8, labels: scored.labels.as_deref() };
+    let comparison = Comparison::of(pair, (&calibration, &calibration));
     let tuned = Tuned { epochs: 10, kept_epoch: 9, score_error_before: 0.02, score_error: 0.01 };
     QuantizedForm {
         report: quantize::Report { ranges: vec![], tuned: Some(tuned), comparison },
