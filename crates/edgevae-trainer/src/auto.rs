@@ -6,7 +6,7 @@ use edgevae_core::format::{HeadKind, Missing};
 use edgevae_core::head::Needs;
 
 use crate::data::Dataset;
-use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Storage, TrainOn};
+use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Score, Storage, TrainOn};
 use crate::vae::Shape;
 
 /// Networks that are joined to one: their mean misses less by chance than one as wide.
@@ -54,7 +54,16 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing, section: usi
     };
     let rows = dataset.features.nrows() as f64 * (1.0 - options.test_fraction);
     let fitted = ((rows * (1.0 - options.calibration_fraction)) as usize).max(2);
-    let room = Room::of(dataset, missing, section, options);
+    // Wide rows: what costs least detection goes first.
+    let members = if given("members") { options.members } else { 1 };
+    let mut without = options.without.clone();
+    if options.heads().len() > 1 && options.without.is_empty() && !given("score") {
+        without.push(Score::Histogram);
+    }
+    let smaller =
+        [options.clone(), Options { members, ..options.clone() }, Options { members, without, ..options.clone() }];
+    let rooms = smaller.iter().map(|options| (options, Room::of(dataset, missing, section, options)));
+    let (options, room) = rooms.reduce(|kept, next| if kept.1.fits { kept } else { next }).expect("there are three");
     let (stored, storage, nearest) = if clean {
         (room.stored.min(COVERING), Storage::Covering, 1)
     } else {
@@ -187,7 +196,7 @@ fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usiz
 mod tests {
     use super::*;
     use crate::fit::{Checkpoint, Checkpoints, EpochRecord};
-    use crate::options::{Bytes, Score};
+    use crate::options::Bytes;
     use crate::train;
     use ndarray::Array2;
     use rand::{Rng as _, SeedableRng as _};
@@ -239,6 +248,9 @@ mod tests {
     fn what_cannot_fit_is_said() {
         let (_, said) = plan(&auto(Contamination::Auto, 4096), &noise(50, 300), Missing::Error, 0);
         assert!(said.unwrap().contains("WARNING"));
+        // Wide rows get one network, and no histogram, before that is said.
+        let (planned, said) = plan(&auto(Contamination::Auto, 65_536), &noise(50, 1200), Missing::Error, 0);
+        assert_eq!((planned.members, said.unwrap().contains("WARNING")), (1, false));
     }
 
     #[test]

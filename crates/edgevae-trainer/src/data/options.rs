@@ -71,7 +71,7 @@ pub enum Features {
     OfModel(Vec<String>),
 }
 
-/// What becomes of missing cells: empty ones and those that say `NaN`, `NA` or `null` in any case.
+/// What becomes of missing cells: empty ones and those that say `NaN`, `NA`, `N/A`, `#N/A`, `<NA>` or `null` in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {

@@ -1,5 +1,6 @@
 //! Which files a user means: files, folders of files, patterns.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::error::{DataError, Problem};
@@ -7,12 +8,13 @@ use super::error::{DataError, Problem};
 /// Extensions of the files that a folder stands for.
 const EXTENSIONS: [&str; 6] = ["csv", "tsv", "jsonl", "ndjson", "parquet", "pq"];
 
-/// Files in the order of the arguments, those of a folder or pattern sorted by name; a folder's subfolders are left alone.
+/// Files in the order of the arguments, those of a folder or pattern sorted by name; a folder's subfolders are left alone,
+/// and a file that several arguments stand for is taken once.
 ///
 /// # Errors
 /// [`DataError`] for a pattern or a folder without a file of rows. A plain path is not looked at: opening it tells more.
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
-    let mut paths = Vec::new();
+    let (mut paths, mut seen) = (Vec::new(), HashSet::new());
     for argument in arguments {
         let files = if argument.is_dir() {
             of_folder(argument)
@@ -22,7 +24,8 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
             Ok(vec![argument.clone()])
         };
         let files = files.map_err(|problem| DataError { file: argument.display().to_string(), problem })?;
-        paths.extend(files);
+        paths
+            .extend(files.into_iter().filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))));
     }
     Ok(paths)
 }
@@ -67,6 +70,8 @@ mod tests {
         };
         assert_eq!(expand("").unwrap(), ["a.CSV", "b.csv", "c.parquet", "d.jsonl"]);
         assert_eq!(expand("*.csv").unwrap(), ["b.csv"]);
+        let twice = super::expand(&[dir.path().join("*.csv"), dir.path().join("b.csv"), dir.path().join("b.csv")]);
+        assert_eq!(twice.unwrap().len(), 1);
         assert_eq!(expand("absent.csv").unwrap(), ["absent.csv"]);
         assert!(expand("*.tsv").unwrap_err().contains("no file matches the pattern"));
         assert!(expand("e.csv").unwrap_err().contains("the folder holds no file of rows"));

@@ -2,12 +2,15 @@
 
 use edgevae_core::format::input::Clock;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::csv::cell;
 
-/// Formats beside ISO 8601; none in which day and month could be taken for each other.
+/// Dates beside ISO 8601; none in which day and month could be taken for each other.
+const DATES: [&str; 2] = ["%Y/%m/%d", "%d.%m.%Y"];
+
+/// As [`DATES`], with a time of day.
 const FORMATS: [&str; 6] = [
     "%Y/%m/%d %H:%M:%S%.f",
     "%Y/%m/%d %H:%M",
@@ -74,7 +77,9 @@ fn written(text: &str) -> Option<DateTime> {
         let civil = text.rfind(['Z', 'z', '+', '-']).and_then(|at| text.get(..at)).unwrap_or(text);
         return civil.trim_end().parse().ok();
     }
-    FORMATS.iter().find_map(|format| DateTime::strptime(format, text).ok())
+    let date = || DATES.iter().find_map(|format| Date::strptime(format, text).ok());
+    let time = FORMATS.iter().find_map(|format| DateTime::strptime(format, text).ok());
+    time.or_else(|| date().map(|date| date.to_datetime(Time::midnight())))
 }
 
 /// Nanoseconds since 1970 as if the time were UTC.

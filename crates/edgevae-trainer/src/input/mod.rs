@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use edgevae_core::Encoder;
 use edgevae_core::format::input::{Clock, WindowSpec};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 pub use stage::{feature_names, levels, reading};
@@ -100,6 +100,10 @@ pub struct Request {
 }
 
 impl Request {
+    fn is_cyclic(&self, name: &str) -> bool {
+        self.cyclic.iter().any(|cyclic| cyclic.column == name)
+    }
+
     /// Whether every cell has to be looked at.
     fn needs_survey(&self) -> bool {
         self.time.is_some() || self.group.is_some() || !self.categorical.is_empty() || !self.cyclic.is_empty()
@@ -168,6 +172,7 @@ pub fn load(
     let (survey, decisions, loaded) = read_table(paths, read, request, options.threads)?;
     let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, .. } = loaded;
     let mut notes = decisions.notes;
+    let rising = rising(&dataset, request);
     let mut in_order = true;
     let mut numbers = row_numbers.unwrap_or_else(|| (1..=dataset.rows() as u64).collect());
     if !survey.groups.is_empty() {
@@ -176,6 +181,7 @@ pub fn load(
     if !survey.times.is_empty() {
         in_order = order(&mut dataset, &mut numbers, &survey.times, &mut notes);
     }
+    notes.extend(rising);
     notes.extend(repeated(&dataset));
     let readings: HashMap<String, Reading> = decisions.readings.into_iter().collect();
     let readings: Vec<Reading> =
@@ -245,7 +251,10 @@ fn read_table(
     if !request.needs_survey() {
         match table::read(paths, read, threads) {
             Ok(loaded) => return Ok((Survey::default(), Decisions::default(), loaded)),
-            Err(DataError { problem: Problem::NotANumber { .. } | Problem::ColumnType { .. }, .. }) => {}
+            Err(DataError {
+                problem: Problem::NotANumber { .. } | Problem::ColumnType { .. } | Problem::MissingCell { .. },
+                ..
+            }) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -305,6 +314,24 @@ fn too_short(window: WindowSpec, begins: &[bool]) -> InputError {
     }
     let why = "a series ends with its file or group, and at a row left out for a missing cell";
     InputError::TooShort { rows: window.rows, longest, why }
+}
+
+/// Columns that never fall and rise in more than half of the rows: times and counters, whose later readings are all new.
+fn rising(dataset: &Dataset, request: &Request) -> Vec<String> {
+    let rises = |column: ArrayView1<'_, f32>| {
+        let steps = || column.iter().zip(column.iter().skip(1));
+        steps().all(|(before, after)| after >= before)
+            && 2 * steps().filter(|(before, after)| after > before).count() > column.len()
+    };
+    let columns = dataset.names.iter().zip(dataset.features.columns());
+    let rising = columns.filter(|(name, column)| !request.is_cyclic(name) && column.len() > 2 && rises(*column));
+    let note = |name: &String| {
+        format!(
+            "`{name}`: rises from row to row like a time or a counter, and later rows would lie beyond it (--time {name:?} or \
+             --ignore {name:?})"
+        )
+    };
+    rising.map(|(name, _)| note(name)).collect()
 }
 
 /// Columns that hold the same readings as another.

@@ -29,11 +29,13 @@ struct Cells {
     numbers: u64,
     booleans: u64,
     times: u64,
+    /// Texts that look like times, in whatever spelling.
+    like_times: u64,
     /// Decimals with a comma, and what is no text.
     misspelt: u64,
     label_words: u64,
-    /// Texts that begin like a number.
-    digits: u64,
+    /// Numbers with a unit: `96%`, `12 bar`.
+    with_unit: u64,
     /// How often each text occurs, up to [`MOST_TEXTS`] of them.
     texts: HashMap<Vec<u8>, u64>,
 }
@@ -50,11 +52,12 @@ impl Cells {
         count(&mut self.numbers, !matches!(number, Err(NoNumber::Text(_))));
         count(&mut self.booleans, reading::boolean(text).is_some());
         if let Err(NoNumber::Text(looks)) = number {
-            count(&mut self.times, looks == Looks::Time && time::is_written(text));
+            count(&mut self.times, time::is_written(text));
+            count(&mut self.like_times, looks == Looks::Time);
             let wrong = matches!(looks, Looks::DecimalComma | Looks::SeveralLines) || str::from_utf8(text).is_err();
             count(&mut self.misspelt, wrong);
             count(&mut self.label_words, cell::label(text).is_some());
-            count(&mut self.digits, text.first().is_some_and(|byte| byte.is_ascii_digit() || b"+-.".contains(byte)));
+            count(&mut self.with_unit, is_number_with_unit(text));
         }
         if let Some(times) = self.texts.get_mut(text) {
             *times += 1;
@@ -73,9 +76,12 @@ impl Cells {
 
     /// What is made of the column when nobody says; `Err` with the reason when it is left out.
     fn decide(&self) -> Result<Reading, String> {
-        let Self { present, numbers, booleans, times, misspelt, label_words, digits, texts } = self;
+        let Self { present, numbers, booleans, times, like_times, misspelt, label_words, with_unit, texts } = self;
         let all = |count: &u64| count == present;
         let levels = texts.len() as u64;
+        if *present == 0 {
+            return Err("empty in every row".into());
+        }
         if all(numbers) {
             return Ok(Reading::Number);
         }
@@ -85,6 +91,9 @@ impl Cells {
         if all(times) {
             return Err("times".into());
         }
+        if all(like_times) {
+            return Err("times in a spelling that is not read, as 2024-01-31T12:00:00 is".into());
+        }
         // A number column with a stray word, a wrong decimal point or a forgotten label: the reader tells where.
         if 4 * numbers > *present || *misspelt > 0 || all(label_words) {
             return Ok(Reading::Number);
@@ -92,12 +101,19 @@ impl Cells {
         if levels <= MOST_LEVELS as u64 && 2 * levels <= *present {
             return Ok(Reading::Category(Arc::new(self.levels())));
         }
-        if *present >= FEW_ROWS && 2 * digits < *present {
+        if *present >= FEW_ROWS && 2 * with_unit < *present {
             let more = if texts.len() == MOST_TEXTS { "or more " } else { "" };
             return Err(format!("text of {levels} {more}different values"));
         }
         Ok(Reading::Number)
     }
+}
+
+/// Whether a text is a number and behind it a word without digits.
+fn is_number_with_unit(text: &[u8]) -> bool {
+    let number = text.iter().take_while(|byte| byte.is_ascii_digit() || b"+-.".contains(byte)).count();
+    let unit = &text[number..];
+    cell::number(&text[..number]).is_ok() && !unit.is_empty() && !unit.iter().any(u8::is_ascii_digit)
 }
 
 /// What was found in files.
@@ -198,11 +214,13 @@ impl Survey {
                     Ok(reading) => reading,
                     Err(why) => {
                         let advice = if why == "times" {
-                            format!("--time {name:?} orders the rows by it, --cyclic {name}:day makes it a feature")
+                            format!(" (--time {name:?} orders the rows by it, --cyclic {name}:day makes it a feature)")
+                        } else if why.starts_with("text") {
+                            format!(" (--categorical {name:?} keeps the {MOST_LEVELS} most frequent)")
                         } else {
-                            format!("--categorical {name:?} keeps the {MOST_LEVELS} most frequent")
+                            String::new()
                         };
-                        decisions.notes.push(note(format!("{why}, left out ({advice})")));
+                        decisions.notes.push(note(format!("{why}, left out{advice}")));
                         decisions.ignored.push(name.clone());
                         continue;
                     }
@@ -274,10 +292,16 @@ mod tests {
     #[test]
     fn the_kind_of_a_column_is_what_nearly_all_its_cells_are() {
         assert_eq!(decide(&["1", "2.5", "", "NA"]), Ok(Reading::Number));
-        assert_eq!(decide(&["", ""]), Ok(Reading::Number), "nothing to go by");
+        assert_eq!(decide(&["", "N/A"]), Err("empty in every row".into()));
         assert_eq!(decide(&["true", "False", "1", ""]), Ok(Reading::Boolean));
         let times = decide(&["2024-01-31", "2024-02-01", ""]);
         assert_eq!(times, Err("times".into()));
+        for spelling in ["30.03.2025", "2025/03/30", "20250330T120000", "2025-03-30T12:00:00Z"] {
+            assert_eq!(decide(&[spelling; 30]), Err("times".into()), "{spelling}");
+        }
+        for spelling in ["03/30/2025 00:00", "30-03-2025", "00:00:00"] {
+            assert!(decide(&[spelling; 30]).unwrap_err().starts_with("times in a spelling"), "{spelling}");
+        }
         let Ok(Reading::Category(levels)) = decide(&["run", "idle", "run", "run", "idle", "stop", "stop", ""]) else {
             panic!("a category");
         };
@@ -303,6 +327,9 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(decide(&names), Err("text of 40 different values".into()));
         assert_eq!(decide(&names[..10]), Ok(Reading::Number), "too few to say");
+        let ids: Vec<String> = (10..50).map(|at| format!("{at}f0-4a1{at}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        assert_eq!(decide(&ids), Err("text of 40 different values".into()));
         let units: Vec<String> = (0..40).map(|at| format!("{at} bar")).collect();
         let units: Vec<&str> = units.iter().map(String::as_str).collect();
         assert_eq!(decide(&units), Ok(Reading::Number));

@@ -25,7 +25,8 @@ impl Looks {
             Self::SeveralLines => "a quote on this line is probably never closed".into(),
             _ if of_model => "the model takes this column as a number: mend the cell or delete the row".into(),
             Self::Time => format!(
-                "a time is no feature: leave the column out with --ignore {column:?}, or order the rows by it with --time {column:?}"
+                "a time is no feature: leave the column out with --ignore {column:?}, or order the rows by it with --time {column:?} \
+                 where it is written as in 2024-01-31T12:00:00"
             ),
             Self::Label => {
                 format!("if it tells normal rows from anomalies choose --label {column:?}, else --ignore {column:?}")
@@ -117,14 +118,15 @@ pub(crate) fn is_suspect(name: &str) -> bool {
     USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual))
 }
 
-/// Whether a cell holds no value: empty, `NaN`, `NA` or `null`, in any case.
+/// Whether a cell holds no value: empty, `NaN`, `NA`, `N/A`, `#N/A`, `<NA>` or `null`, in any case.
 pub(crate) fn is_missing(cell: &[u8]) -> bool {
     number(cell) == Err(NoNumber::Missing)
 }
 
 #[cold]
 fn diagnose(text: &[u8]) -> NoNumber {
-    if text.is_empty() || [&b"na"[..], b"null"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    const WORDS: [&[u8]; 5] = [b"na", b"null", b"n/a", b"#n/a", b"<na>"];
+    if text.is_empty() || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return NoNumber::Missing;
     }
     match fast_float2::parse::<f32, _>(text) {

@@ -60,13 +60,16 @@ pub(super) fn not_text(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Column names without blanks around them: none empty, none twice, not all of them numbers.
+/// Column names without blanks around them: none empty but the first, as tables with row names have it; none twice, not all
+/// of them numbers.
 pub(super) fn names<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Vec<String>, Problem> {
     let texts: Result<Vec<&str>, _> = cells.map(|cell| str::from_utf8(cell.trim_ascii())).collect();
     let texts = texts.map_err(|_| Problem::NotText { found: "bytes that are no UTF-8" })?;
     let names: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-    if let Some(blank) = names.iter().position(String::is_empty) {
-        return Err(Problem::BlankName { column: blank + 1, columns: names.len() });
+    let is_row_names = names.len() > 1 && names[0].is_empty();
+    let from = usize::from(is_row_names);
+    if let Some(blank) = names[from..].iter().position(String::is_empty) {
+        return Err(Problem::BlankName { column: from + blank + 1, columns: names.len() });
     }
     // Ahead of the search for duplicates, because data repeat values and "two columns are named 0" would mislead.
     if is_data(&names) {
@@ -129,7 +132,8 @@ pub(crate) fn select(names: &[String], options: &ReadOptions) -> Result<Selectio
     let features: Option<Vec<usize>> = features
         .map(|(wanted, role)| wanted.iter().map(|name| claim(name, role)).collect::<Result<_, _>>())
         .transpose()?;
-    let unclaimed: Vec<usize> = (0..names.len()).filter(|&column| roles[column].is_none()).collect();
+    let is_free = |&column: &usize| roles[column].is_none() && !names[column].is_empty();
+    let unclaimed: Vec<usize> = (0..names.len()).filter(is_free).collect();
     let (features, extra) = match features {
         Some(features) => (features, unclaimed),
         None => (unclaimed, vec![]),

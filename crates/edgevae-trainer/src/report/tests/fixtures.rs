@@ -15,8 +15,7 @@ use crate::report::*;
 fn quantized(scored: &ScoredRows) -> QuantizedForm {
     let verdict = |score: f32, out_of_range| RowVerdict { score, is_anomaly: false, out_of_range };
     let float: Vec<RowVerdict> = scored.scores.iter().map(|&score| verdict(score, None)).collect();
-    let int8: Vec<RowVerdict> =
-        scored.scores.iter().enumerate().map(|(row, &score)| verdict(1.01 * score, Some(row < 3))).collect();
+    let int8: Vec<RowVerdict> = scored.scores.iter().map(|&score| verdict(1.01 * score, Some(false))).collect();
     let calibration = crate::threshold::at_threshold(&scored.scores, scored.threshold).unwrap();
     let pair = Pair { float: &float, int8: &int8, labels: scored.labels.as_deref() };
     let comparison = Comparison::of(pair, (&calibration, &calibration));

@@ -139,7 +139,7 @@ fn refuses_text_in_a_number_column_with_advice_that_fits() {
         case("2024-01-31 12:00"),
         found(
             "2024-01-31 12:00",
-            "a time is no feature: leave the column out with --ignore \"b\", or order the rows by it with --time \"b\""
+            "a time is no feature: leave the column out with --ignore \"b\", or order the rows by it with --time \"b\" where it is written as in 2024-01-31T12:00:00"
         )
     );
     assert_eq!(
