@@ -39,7 +39,9 @@ fn a_sweep_writes_a_row_for_each_run_and_a_mean_for_each_configuration() {
     let csv = read(dir.path(), "grid/sweep.csv");
     assert_eq!(csv.lines().count(), 1 + 2 * 2 * 3);
     let html = read(dir.path(), "grid/sweep.html");
-    for part in ["Sweep over beta", "id=\"configurations-title\"", "edgevae sweep --synth rows=400"] {
+    let command = "edgevae sweep --synth rows=400 --hidden 8 --latent 2 --epochs 4 --beta 0,1 --score mse,combined \
+                   --seeds 0..2 --out grid<";
+    for part in ["Sweep over beta", "id=\"configurations-title\"", command] {
         assert!(html.contains(part), "{part}");
     }
 
@@ -52,6 +54,36 @@ fn a_sweep_writes_a_row_for_each_run_and_a_mean_for_each_configuration() {
     let metrics: serde_json::Value = serde_json::from_str(&read(dir.path(), "one/metrics.json")).unwrap();
     let auc = metrics["roc_auc"].as_f64().unwrap().to_string();
     assert!(csv.lines().last().unwrap().contains(&format!(",{auc},")), "{auc}: {csv}");
+}
+
+#[test]
+fn the_command_on_the_page_repeats_a_sweep_from_a_file_of_options() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("my base.toml"), "synth = \"rows=300\"\nhidden = [4]\nlatent = 1\nepochs = 2\n").unwrap();
+    let words = ["sweep", "--config", "my base.toml", "--seeds", "0, 1", "--quiet", "--out", "a grid"];
+    let ran = Command::new(binary()).args(words).current_dir(dir.path()).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let html = read(dir.path(), "a grid/sweep.html");
+    let command = "edgevae sweep --config &#39;my base.toml&#39; --seeds &#39;0, 1&#39; --out &#39;a grid&#39;";
+    assert!(html.contains(command), "{html}");
+}
+
+#[test]
+fn a_run_whose_rows_are_trimmed_by_a_score_of_draws_is_that_of_train() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = "--synth rows=600 --hidden 8 --latent 2 --epochs 4 --trim 0.2 --score reconstruction-probability";
+    edgevae(dir.path(), &format!("sweep {flags} --draws 1,40 --seeds 0 --quiet --out grid")).ok();
+    let csv = read(dir.path(), "grid/sweep.csv");
+    let column = |name: &str| csv.lines().next().unwrap().split(',').position(|other| other == name).unwrap();
+    for (line, draws) in csv.lines().skip(1).zip([1, 40]) {
+        edgevae(dir.path(), &format!("train {flags} --draws {draws} --seed 0 --quiet --out {draws}")).ok();
+        let history = read(dir.path(), &format!("{draws}/history.csv"));
+        let at = history.lines().next().unwrap().split(',').position(|name| name == "reconstruction_loss").unwrap();
+        let loss = history.lines().last().unwrap().split(',').nth(at).unwrap();
+        let fields: Vec<&str> = line.split(',').collect();
+        assert_eq!(fields[column("draws")], draws.to_string(), "{csv}");
+        assert_eq!(fields[column("reconstruction_loss")].parse::<f64>(), loss.parse::<f64>(), "{draws} draws: {csv}");
+    }
 }
 
 #[test]
@@ -113,6 +145,9 @@ fn what_train_refuses_is_refused_before_anything_runs_and_a_run_that_fails_is_na
     edgevae(dir.path(), "sweep --beta 0,x --out grid").fails_with(&["'x'", "--beta"]);
     edgevae(dir.path(), "sweep --latent 2,0 --out grid").fails_with(&["--latent is 0"]);
     edgevae(dir.path(), "sweep --seeds 3..1 --out grid").fails_with(&["--seeds is 3..1"]);
+    edgevae(dir.path(), "sweep --seeds 0,0 --out grid").fails_with(&["--seeds is 0,0", "more than once"]);
+    edgevae(dir.path(), "sweep --beta 1,1.0 --out grid").fails_with(&["--beta has 1 and 1.0"]);
+    edgevae(dir.path(), "sweep --beta 0,1 --quantize --out grid").fails_with(&["--quantize is not for a sweep"]);
     edgevae(dir.path(), "sweep --data absent.csv --out grid").fails_with(&["absent.csv"]);
     assert!(names(dir.path()).is_empty());
 
@@ -121,4 +156,6 @@ fn what_train_refuses_is_refused_before_anything_runs_and_a_run_that_fails_is_na
     let table = read(dir.path(), "grid/sweep.md");
     assert!(table.contains("| 1e30 | 0 (1 failed) | not measured |"), "{table}");
     assert_eq!(read(dir.path(), "grid/sweep.csv").lines().count(), 3, "the table is there all the same");
+    let again = edgevae(dir.path(), grid);
+    assert!(again.stderr.starts_with("2 runs, 1 of them finished before"), "{}", again.stderr);
 }

@@ -10,10 +10,15 @@ use edgevae_trainer::config::Config;
 use edgevae_trainer::export::TOOL;
 use edgevae_trainer::output::OutputFile;
 use edgevae_trainer::report::{SweepReport, render_sweep};
-use edgevae_trainer::sweep::{self, Grid, Point, Progress, Record, Row, Store};
+use edgevae_trainer::sweep::{self, Grid, Point, Progress, Record, Row, Store, shell_word};
+
+/// When a run counts as finished, after the options.
+const STARTING_AGAIN: &str = "A finished run is known by its options, its data and the version of edgevae, so that a \
+    rebuilt edgevae of the same version takes it over as it is: to start over, remove DIR/runs or name another folder. \
+    Runs that failed are tried again.";
 
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
+#[command(allow_negative_numbers = true, after_help = STARTING_AGAIN)]
 pub struct Cmd {
     #[command(flatten)]
     grid: Grid,
@@ -111,9 +116,19 @@ impl Cmd {
             summary: format!("{} configurations, {seeds} seeds each: {} trainings.", rows.len(), points.len()),
             rows,
             failures: points.iter().zip(records).filter_map(failed).collect(),
-            command: format!("edgevae sweep {} --seeds {} --out {}", self.grid, self.seeds, dir.display()),
+            command: self.command(dir),
             tool_version: TOOL.into(),
         }
+    }
+
+    /// The command that repeats the sweep, for a shell.
+    fn command(&self, dir: &Path) -> String {
+        let path = |path: &Path| shell_word(&path.display().to_string()).into_owned();
+        let grid = Some(self.grid.to_string()).filter(|grid| !grid.is_empty());
+        let config = self.config_file.as_deref().map(|file| format!("--config {}", path(file)));
+        let seeds = format!("--seeds {}", shell_word(&self.seeds));
+        let words = [Some("edgevae sweep".into()), grid, config, Some(seeds), Some(format!("--out {}", path(dir)))];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -1,5 +1,6 @@
 //! A grid over the options of `train`, made from their own definition: a new option is in it without a line here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use clap::builder::Str;
@@ -9,6 +10,8 @@ use crate::config::Config;
 
 /// Options that a grid does not have: seeds have their own flag, and each run has one thread.
 const NOT_IN_THE_GRID: [&str; 2] = ["seed", "threads"];
+/// Options that change no figure of a sweep, which are those of the float model.
+const OF_THE_INT8_FORM: [&str; 2] = ["quantize", "qat"];
 /// Largest number of runs; a slip of the pen is likelier than a wish for more.
 const MOST_RUNS: usize = 100_000;
 
@@ -27,6 +30,30 @@ pub enum GridError {
     /// Seeds that are no numbers.
     #[error("--seeds is {0}; expected numbers as in 0,1,2 or the first and the last of a range as in 0..4")]
     Seeds(String),
+    /// The same seed again, which would count one run twice.
+    #[error("--seeds is {text}, which holds {seed} more than once; expected each seed once")]
+    RepeatedSeed {
+        /// What was given.
+        text: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// Two values that `train` reads alike.
+    #[error("--{option} has {first} and {second}, which are the same value; expected each value once")]
+    RepeatedValue {
+        /// The option.
+        option: String,
+        /// The value as it was given first.
+        first: String,
+        /// As it was given again.
+        second: String,
+    },
+    /// An option that has no figure to change.
+    #[error(
+        "--{0} is not for a sweep, whose figures are those of the float model; compare the int8 form of one setting by \
+         `edgevae train --quantize`"
+    )]
+    OfTheInt8Form(String),
     /// Too many.
     #[error("{0} runs; expected at most {MOST_RUNS}: give fewer values")]
     TooMany(usize),
@@ -75,7 +102,11 @@ impl Args for Grid {
                 help += &format!(" [possible values: {}]", values.join(", "));
             }
             let long = option.get_long().map(str::to_owned).unwrap_or_else(|| id.clone());
-            let arg = Arg::new(id).long(long).help(help).value_name(format!("{names}{separator}...")).num_args(1);
+            // Those are taken as `train` takes them, to be refused with the reason.
+            let refused = OF_THE_INT8_FORM.contains(&id.as_str());
+            let values = if refused { 0..=1 } else { 1..=1 };
+            let arg = Arg::new(id).long(long).help(help).value_name(format!("{names}{separator}...")).num_args(values);
+            let arg = if refused { arg.hide(true).default_missing_value("true") } else { arg };
             command.arg(
                 arg.action(ArgAction::Set)
                     .allow_negative_numbers(true)
@@ -112,11 +143,25 @@ impl fmt::Display for Grid {
         let flags = self.axes.iter().map(|(name, values)| {
             let option = options.iter().find(|option| option.get_long() == Some(name));
             let text = values.join(&option.map_or(',', separator).to_string());
-            let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,/=+:".contains(c));
-            if plain { format!("--{name} {text}") } else { format!("--{name} '{}'", text.replace('\'', "'\\''")) }
+            format!("--{name} {}", shell_word(&text))
         });
         f.write_str(&flags.collect::<Vec<_>>().join(" "))
     }
+}
+
+/// Text as one word of a shell's command, in quotes where it needs them.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,/=+:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
+/// The options of one combination of flags.
+fn parse(words: impl Iterator<Item = String>) -> Result<Config, GridError> {
+    let parsed = <One as clap::Parser>::try_parse_from(words).map_err(|error| GridError::Value(first_line(&error)))?;
+    Ok(parsed.config)
 }
 
 impl Grid {
@@ -129,8 +174,10 @@ impl Grid {
     /// still. What the grid does not name is taken from `base`.
     ///
     /// # Errors
-    /// [`GridError`]: a value that `train` refuses, in its own words, or too many runs.
+    /// [`GridError`]: a value that `train` refuses, in its own words, one given twice, an option that changes no figure,
+    /// or too many runs.
     pub fn points(&self, base: &Config, seeds: &[u64]) -> Result<Vec<Point>, GridError> {
+        self.check_axes()?;
         let sizes = self.axes.iter().map(|(_, values)| values.len());
         let count = sizes.fold(seeds.len(), usize::saturating_mul);
         if count > MOST_RUNS {
@@ -146,9 +193,7 @@ impl Grid {
         let mut points = Vec::with_capacity(count);
         for combination in combinations {
             let words = combination.iter().map(|(name, value)| format!("--{name}={value}"));
-            let parsed =
-                <One as clap::Parser>::try_parse_from(words).map_err(|error| GridError::Value(first_line(&error)))?;
-            let config = parsed.config.or(base.clone());
+            let config = parse(words)?.or(base.clone());
             config.validate().map_err(|error| GridError::Value(error.to_string()))?;
             let varies = |name: &str| self.axes.iter().any(|(axis, values)| axis == name && values.len() > 1);
             let varied: Vec<(String, String)> = combination
@@ -164,6 +209,25 @@ impl Grid {
         }
         Ok(points)
     }
+
+    /// Each option is one that a sweep has, and each of its values is another one.
+    fn check_axes(&self) -> Result<(), GridError> {
+        for (name, values) in &self.axes {
+            if OF_THE_INT8_FORM.contains(&name.as_str()) {
+                return Err(GridError::OfTheInt8Form(name.clone()));
+            }
+            let mut read: Vec<(Config, &str)> = Vec::with_capacity(values.len());
+            for value in values {
+                let config = parse([format!("--{name}={value}")].into_iter())?;
+                if let Some((_, first)) = read.iter().find(|(other, _)| *other == config) {
+                    let (option, first, second) = (name.clone(), (*first).to_owned(), value.clone());
+                    return Err(GridError::RepeatedValue { option, first, second });
+                }
+                read.push((config, value));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What clap has to say, without usage and hints at `--help` of a command that nobody called.
@@ -176,7 +240,7 @@ fn first_line(error: &clap::Error) -> String {
 /// Reads `0,3,5` or `0..4`, of which the last is one of the seeds.
 ///
 /// # Errors
-/// [`GridError::Seeds`]
+/// [`GridError::Seeds`], [`GridError::RepeatedSeed`]
 pub fn parse_seeds(text: &str) -> Result<Vec<u64>, GridError> {
     let wrong = || GridError::Seeds(text.to_owned());
     let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
@@ -188,7 +252,11 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u64>, GridError> {
             Err(wrong())
         };
     }
-    text.split(',').map(number).collect()
+    let seeds = text.split(',').map(number).collect::<Result<Vec<u64>, _>>()?;
+    match (1..seeds.len()).find(|&at| seeds[..at].contains(&seeds[at])) {
+        Some(at) => Err(GridError::RepeatedSeed { text: text.to_owned(), seed: seeds[at] }),
+        None => Ok(seeds),
+    }
 }
 
 #[cfg(test)]
@@ -256,5 +324,34 @@ mod tests {
         for bad in ["", "a", "4..0", "0..99999999999"] {
             assert_eq!(parse_seeds(bad), Err(GridError::Seeds(bad.into())));
         }
+    }
+
+    #[test]
+    fn a_seed_or_a_value_that_is_given_twice_is_refused() {
+        let repeated = parse_seeds("0,3,0").unwrap_err().to_string();
+        assert_eq!(repeated, "--seeds is 0,3,0, which holds 0 more than once; expected each seed once");
+        let points = |words: &[&str]| grid(words).points(&Config::default(), &[0]).map(|points| points.len());
+        let repeated = points(&["--score", "mse,nll", "--beta", "0.5,1,1.0"]).unwrap_err().to_string();
+        assert_eq!(repeated, "--beta has 1 and 1.0, which are the same value; expected each value once");
+        assert!(points(&["--hidden", "64,32;64, 32"]).is_err());
+        assert_eq!(points(&["--hidden", "64,32;32,64"]), Ok(2));
+    }
+
+    #[test]
+    fn options_of_the_int8_form_are_refused_with_the_reason() {
+        for (words, option) in
+            [(&["--quantize", "true,false"][..], "quantize"), (&["--quantize"], "quantize"), (&["--qat", "0,5"], "qat")]
+        {
+            let refused = grid(words).points(&Config::default(), &[0]);
+            assert_eq!(refused, Err(GridError::OfTheInt8Form(option.into())), "{words:?}");
+        }
+        let help = Grid::augment_args(Command::new("sweep")).render_help().to_string();
+        assert!(help.contains("--draws") && !help.contains("--quantize"), "{help}");
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_part_or_change_it() {
+        let words = ["runs/a-1", "", "a b", "it's", "*.csv"].map(shell_word);
+        assert_eq!(words, ["runs/a-1", "''", "'a b'", "'it'\\''s'", "'*.csv'"]);
     }
 }

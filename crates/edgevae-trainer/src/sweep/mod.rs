@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io, thread};
 
-pub use grid::{Grid, GridError, Point, parse_seeds};
+pub use grid::{Grid, GridError, Point, parse_seeds, shell_word};
 pub use record::{Key, Numbers, Record, Store};
 pub use table::{Row, Statistic, cells, csv, headings, markdown, rows};
 
@@ -78,18 +78,18 @@ type Group<'a> = Vec<(usize, &'a Point)>;
 
 /// The options of a run that decide its fit, as text.
 fn fit_key(config: &Config) -> String {
-    // Rows that are left out for their scores make the fit depend on the score.
+    // Rows that are left out for their scores make the fit depend on the score and on its draws.
     let options = config.options();
     let trims = options.preset == Preset::Auto || options.trim > 0.0;
-    let score = config.score.filter(|_| trims);
-    let config = Config { score, draws: None, quantile: None, ..config.clone() };
+    let (score, draws) = (config.score.filter(|_| trims), config.draws.filter(|_| trims));
+    let config = Config { score, draws, quantile: None, ..config.clone() };
     toml::to_string(&config).expect("options always serialize")
 }
 
 /// Runs what the store does not hold yet, `jobs` trainings at a time, and returns a record for each point.
 ///
 /// Runs that differ in nothing but the score share one fit. Each finished run is stored at once, so that a stopped sweep
-/// goes on where it was. A run that fails is a record with the reason; the others go on.
+/// goes on where it was. A run that fails is a record with the reason; the others go on, and the next start tries it again.
 ///
 /// # Errors
 /// [`OutputError`] when a record cannot be stored.
@@ -247,6 +247,15 @@ mod tests {
         let records = run(&points, &keys(&points), &Store::new(dir.path()), 1, &picky, &|_| {}).unwrap();
         assert!(records[0].outcome.is_ok());
         assert_eq!(records[1].outcome, Err("pump.csv line 7: no number".into()));
+
+        let mended = AtomicUsize::new(0);
+        let counting = |config: &Config| {
+            mended.fetch_add(1, Ordering::Relaxed);
+            load(config)
+        };
+        let again = run(&points, &keys(&points), &Store::new(dir.path()), 1, &counting, &|_| {}).unwrap();
+        assert!(again.iter().all(|record| record.outcome.is_ok()));
+        assert_eq!(mended.load(Ordering::Relaxed), 1, "the run that failed and no other");
     }
 
     #[test]

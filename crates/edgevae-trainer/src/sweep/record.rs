@@ -106,10 +106,11 @@ impl Store {
         Self(folder.join("runs"))
     }
 
-    /// The finished run with this key; `None` when there is none, or its file is not whole.
+    /// The finished run with this key; `None` when there is none, it failed, or its file is not whole.
     pub fn read(&self, key: &Key) -> Option<Record> {
         let text = fs::read(self.0.join(key.file_name())).ok()?;
-        serde_json::from_slice::<Record>(&text).ok().filter(|record| record.key == *key)
+        let record = serde_json::from_slice::<Record>(&text).ok()?;
+        (record.key == *key && record.outcome.is_ok()).then_some(record)
     }
 
     /// Keeps a finished run; the file appears whole or not at all.
@@ -131,7 +132,7 @@ mod tests {
 
     fn record(config: &str) -> Record {
         let key = Key { config: config.into(), data: Some(7), tool: "edgevae test".into() };
-        Record { key, outcome: Err("epoch 1, batch 2: the objective is not finite".into()) }
+        Record { key, outcome: Ok(numbers()) }
     }
 
     fn numbers() -> Numbers {
@@ -166,6 +167,9 @@ mod tests {
         assert_eq!(store.read(&b.key), Some(b), "to the bit");
         assert_eq!(store.read(&record("beta = 2.0\n").key), None);
         assert_eq!(store.read(&Key { data: Some(8), ..a.key.clone() }), None, "other data");
+        let failed = Record { outcome: Err("epoch 1, batch 2: not finite".into()), ..record("beta = 4.0\n") };
+        store.write(&failed).unwrap();
+        assert_eq!(store.read(&failed.key), None, "a failed run is to be tried again");
     }
 
     #[test]
