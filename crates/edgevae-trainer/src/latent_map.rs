@@ -11,11 +11,12 @@ use crate::fit::random::{Purpose, stream};
 /// Points of a picture; more of them hide each other, and t-SNE takes its time.
 const MOST_POINTS: usize = 800;
 /// Rows below which neighbourhoods say nothing.
-const LEAST_POINTS: usize = 30;
+pub const LEAST_POINTS: usize = 30;
 /// Rows that t-SNE takes for a row's neighbours, about; at most a third of all.
 const PERPLEXITY: f32 = 30.0;
 
 /// Rows chosen for a picture of so many, in rising order: all, or at random, anomalies first up to half of the points.
+/// That is no sample of them: axes and variances are to be those of all rows.
 pub fn choose(rows: usize, labels: Option<&[bool]>, seed: u64) -> Vec<usize> {
     if rows <= MOST_POINTS {
         return (0..rows).collect();

@@ -104,11 +104,11 @@ pub struct ScoredRows {
 /// Latent means of rows on two axes.
 #[derive(Clone, Debug, Default)]
 pub struct LatentMap {
-    /// On their first two principal axes, `[ROWS]`, units of the latents.
+    /// On the first two principal axes of all test rows, `[ROWS]`, units of the latents.
     pub pca: Vec<(f32, f32)>,
-    /// Share of the variance on either axis.
+    /// Share of the variance of all test rows on either axis.
     pub explained: (f64, f64),
-    /// By t-SNE, `[ROWS]`; empty where there are too few rows.
+    /// By t-SNE, `[ROWS]`; empty where there are too few rows or all are equal.
     pub tsne: Vec<(f32, f32)>,
     /// Whether each row is an anomaly, `[ROWS]`; `None` without labels.
     pub labels: Option<Vec<bool>>,
@@ -118,6 +118,8 @@ pub struct LatentMap {
     pub threshold: f32,
     /// Rows that were left out of the picture.
     pub left_out: usize,
+    /// Labelled anomalies among them.
+    pub anomalies_left_out: usize,
 }
 
 /// One of the scores that the network allows.

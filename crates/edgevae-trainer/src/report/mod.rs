@@ -42,7 +42,7 @@ pub enum ReportError {
     #[error("report: the picture {picture} could not be drawn")]
     Drawing {
         /// Identifier of the picture in the page.
-        picture: &'static str,
+        picture: String,
         /// What plotters says.
         source: DrawingAreaErrorKind<io::Error>,
     },

@@ -70,13 +70,17 @@ impl Run<'_> {
         if rows.is_empty() {
             return report::LatentMap::default();
         }
-        let mu = trained.test_mu.select(ndarray::Axis(0), &rows);
-        let (pca, explained) = latent_map::pca(mu.view());
+        let (pca, explained) = latent_map::pca(trained.test_mu.view());
+        let tsne = latent_map::tsne(trained.test_mu.select(ndarray::Axis(0), &rows).view(), options.seed);
+        let labels: Option<Vec<bool>> =
+            trained.test_labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect());
+        let anomalies = |labels: &Option<Vec<bool>>| labels.iter().flatten().filter(|anomaly| **anomaly).count();
         report::LatentMap {
-            pca,
+            pca: rows.iter().map(|&row| pca[row]).collect(),
             explained,
-            tsne: latent_map::tsne(mu.view(), options.seed),
-            labels: trained.test_labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
+            tsne,
+            anomalies_left_out: anomalies(&trained.test_labels) - anomalies(&labels),
+            labels,
             scores: rows.iter().map(|&row| trained.test_scores[row]).collect(),
             threshold: trained.calibration.threshold,
             left_out: trained.test_rows.len() - rows.len(),

@@ -6,6 +6,9 @@ use plotters::coord::ranged1d::{KeyPointHint, KeyPointWeight, NoDefaultFormattin
 
 use crate::report::format::group;
 
+/// Share of a mirrored axis below which a side has no room for a label beside that of 0.
+const LEAST_SIDE: f64 = 0.1;
+
 /// One axis of a chart: where a value lies between the two ends, and which values carry a label.
 ///
 /// plotters brings axes of its own; this one exists because theirs label a logarithmic axis with less than a decade not
@@ -20,33 +23,47 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// A linear axis over `low..=high` with about `ticks` labels; an empty range is widened around its value.
+    /// A linear axis over `low..=high` with about `ticks` labels and at least two; an empty range is widened around its
+    /// value.
     pub(super) fn linear(low: f64, high: f64, ticks: usize) -> Self {
         let (low, high) = widen(low, high);
-        let step = nice_step((high - low) / ticks.max(1) as f64);
-        Self::with_step(low, high, step)
+        Self::with_step(low, high, step_for(low, high, ticks))
     }
 
     /// A linear axis for whole numbers: no label between two of them.
     pub(super) fn whole_numbers(low: f64, high: f64, ticks: usize) -> Self {
         let (low, high) = widen(low, high);
-        let step = nice_step((high - low) / ticks.max(1) as f64).max(1.0);
-        Self::with_step(low, high, step)
+        Self::with_step(low, high, step_for(low, high, ticks).max(1.0))
     }
 
-    /// Equally spaced places with a name each, at 0, 1, 2, …; half a place of room at either end.
-    pub(super) fn categories(names: &[String]) -> Self {
-        let ticks = names.iter().enumerate().map(|(at, name)| (at as f64, name.clone())).collect();
-        Self { logarithmic: false, low: -0.5, high: names.len().max(1) as f64 - 0.5, ticks, minor: Vec::new() }
-    }
-
-    /// A linear axis from `-down` to `up` that labels both sides of 0 without a sign.
-    pub(super) fn mirrored(down: f64, up: f64, ticks: usize) -> Self {
-        let mut axis = Self::linear(-down, up, ticks);
-        for (_, label) in &mut axis.ticks {
-            *label = label.trim_start_matches('-').to_owned();
+    /// Equally spaced places with a name each, at 0, 1, 2, …; half a place of room at either end. Every `stride`-th name
+    /// is written.
+    pub(super) fn categories(names: &[String], stride: usize) -> Self {
+        let (mut ticks, mut minor) = (Vec::new(), Vec::new());
+        for (at, name) in names.iter().enumerate() {
+            if at.is_multiple_of(stride) { ticks.push((at as f64, name.clone())) } else { minor.push(at as f64) }
         }
-        axis
+        Self { logarithmic: false, low: -0.5, high: names.len().max(1) as f64 - 0.5, ticks, minor }
+    }
+
+    /// A linear axis from `-down` to `up` that labels both sides of 0 without a sign, each by a step of its own where it
+    /// is high enough to hold a label.
+    pub(super) fn mirrored(down: f64, up: f64, ticks: usize) -> Self {
+        let (low, high) = widen(-down, up);
+        let span = high - low;
+        let side = |end: f64, sign: f64| {
+            if end < LEAST_SIDE * span {
+                return Vec::new();
+            }
+            let step = step_for(0.0, end, (ticks as f64 * end / span).round() as usize);
+            let above = multiples(0.0, end, step).into_iter().filter(|tick| *tick > 0.0);
+            above.map(|tick| (sign * tick, label(tick, step, end))).collect()
+        };
+        let mut below = side(-low, -1.0);
+        below.reverse();
+        let zero = (low <= 0.0 && 0.0 <= high).then(|| (0.0, label(0.0, span, span)));
+        let ticks = below.into_iter().chain(zero).chain(side(high, 1.0)).collect();
+        Self { logarithmic: false, low, high, ticks, minor: Vec::new() }
     }
 
     fn with_step(low: f64, high: f64, step: f64) -> Self {
@@ -144,6 +161,19 @@ fn nice_step(least: f64) -> f64 {
     [1.0, 2.0, 5.0].into_iter().map(|m| m * power).find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
+/// A step that gives about `ticks` multiples in `low..=high`, and at least two.
+fn step_for(low: f64, high: f64, ticks: usize) -> f64 {
+    let mut step = nice_step((high - low) / ticks.max(1) as f64);
+    // The next smaller of these steps is 0.4 or 0.5 times this one; the third is a quarter of the range at most.
+    for _ in 0..3 {
+        if multiples(low, high, step).len() >= 2 {
+            break;
+        }
+        step = nice_step(0.4 * step);
+    }
+    step
+}
+
 /// Multiples of `step` in `low..=high`.
 fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
     let first = (low / step - 1e-9).ceil();
@@ -178,6 +208,7 @@ mod tests {
         assert_eq!(labels(&Axis::linear(0.0, 1.0, 5)), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&Axis::linear(0.0, 2300.0, 4)), ["0", "1,000", "2,000"]);
         assert_eq!(labels(&Axis::linear(0.0, 2e9, 4)), ["0", "5e8", "1.0e9", "1.5e9", "2.0e9"]);
+        assert_eq!(labels(&Axis::linear(0.134, 0.989, 4)), ["0.2", "0.4", "0.6", "0.8"], "0.5 alone is no scale");
     }
 
     #[test]
@@ -197,10 +228,15 @@ mod tests {
     #[test]
     fn a_mirrored_axis_has_no_signs_and_categories_their_names() {
         assert_eq!(labels(&Axis::mirrored(10.0, 20.0, 3)), ["10", "0", "10", "20"]);
+        assert_eq!(labels(&Axis::mirrored(55.0, 9.0, 4)), ["40", "20", "0", "5"], "either side has a step of its own");
+        assert_eq!(labels(&Axis::mirrored(0.0, 30.0, 4)), ["0", "10", "20", "30"]);
+        assert_eq!(labels(&Axis::mirrored(1.0, 30.0, 4)), ["0", "10", "20", "30"], "no room below 0");
         let names = ["0", "0.5", "4"].map(String::from);
-        let axis = Axis::categories(&names);
+        let axis = Axis::categories(&names, 1);
         assert_eq!(labels(&axis), names);
         assert_eq!(axis.map(&1.0, (0, 300)), 150);
+        let thinned = Axis::categories(&names, 2);
+        assert_eq!((labels(&thinned), &thinned.minor), (vec!["0", "4"], &vec![1.0]));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn px(pixels: f64) -> i32 {
 
 /// Name, description and size of a picture; `id` is unique in its page.
 pub(super) struct Figure<'t> {
-    pub(super) id: &'static str,
+    pub(super) id: &'t str,
     pub(super) title: &'t str,
     pub(super) description: &'t str,
     /// Width and height in pixels.
@@ -59,7 +59,7 @@ impl Figure<'_> {
             area.fill(&WHITE)
                 .and_then(|()| draw(&area))
                 .and_then(|()| area.present())
-                .map_err(|source| ReportError::Drawing { picture: self.id, source })?;
+                .map_err(|source| ReportError::Drawing { picture: self.id.to_owned(), source })?;
         }
         // plotters gives its root element no accessible name and a size in drawing units.
         let body = svg.split_once('>').map_or("", |(_, body)| body);

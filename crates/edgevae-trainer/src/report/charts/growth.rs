@@ -9,7 +9,8 @@ use super::canvas::{
 use crate::report::{GrowthCurve, ReportError};
 
 const SIZE: (f64, f64) = (960.0, 620.0);
-const MARGINS: [f64; 4] = [36.0, 14.0, 54.0, 74.0];
+/// On the right there is room for half of a label at the end of the axis.
+const MARGINS: [f64; 4] = [36.0, 30.0, 54.0, 74.0];
 
 /// Two rows of panels: seconds above, memory below; a dashed line shows linear growth from the last point.
 pub(in crate::report) fn growth(curves: &[GrowthCurve]) -> Result<String, ReportError> {

@@ -26,26 +26,29 @@ enum Kind {
     Anomaly,
 }
 
-/// Both maps side by side; `None` without points.
+/// Both maps side by side, or the first alone where the second is missing; `None` without points.
 pub(in crate::report) fn latent_map(map: &LatentMap) -> Result<Option<String>, ReportError> {
     if map.pca.is_empty() {
         return Ok(None);
     }
     let (first, second) = map.explained;
+    let (title, also) = if has_tsne(map) {
+        ("Latent means of rows: PCA and t-SNE", " Right: t-SNE of the same rows.")
+    } else {
+        ("Latent means of rows: PCA", "")
+    };
     let description = format!(
-        "Principal axes of the latent means of {} rows: the first holds {} of their variance, the second {}. Right: t-SNE \
-         of the same rows.",
+        "Latent means of {} rows on principal axes: the first holds {} of the variance, the second {}.{also}",
         count(map.pca.len()),
         percent(first),
         percent(second)
     );
-    let figure = Figure {
-        id: "latent-map",
-        title: "Latent means of rows: PCA and t-SNE",
-        description: &description,
-        size: SIZE,
-    };
+    let figure = Figure { id: "latent-map", title, description: &description, size: SIZE };
     figure.draw(|area| draw(area, map)).map(Some)
+}
+
+fn has_tsne(map: &LatentMap) -> bool {
+    map.tsne.len() == map.pca.len()
 }
 
 fn kinds(map: &LatentMap) -> Vec<Kind> {
@@ -61,14 +64,15 @@ fn kinds(map: &LatentMap) -> Vec<Kind> {
 
 fn draw(area: &Area, map: &LatentMap) -> Drawn {
     let kinds = kinds(map);
-    let (left, right) = area.split_horizontally(px(0.5 * SIZE.0));
+    let width = if has_tsne(map) { 0.5 * SIZE.0 } else { SIZE.0 };
+    let (left, right) = area.split_horizontally(px(width));
     let (first, second) = map.explained;
     let x_title = format!("principal axis 1 ({} of the variance)", percent(first));
     let y_title = format!("principal axis 2 ({} of the variance)", percent(second));
     let pca = panel(&left, &map.pca, &x_title, &y_title)?;
     caption(area, &pca, "PCA of mu, in units of the latents")?;
     points(area, &pca, &map.pca, &kinds)?;
-    if map.tsne.len() == map.pca.len() {
+    if has_tsne(map) {
         let tsne = panel(&right, &map.tsne, "t-SNE 1 (no unit)", "t-SNE 2 (no unit)")?;
         caption(area, &tsne, "t-SNE of mu: neighbours stay neighbours")?;
         points(area, &tsne, &map.tsne, &kinds)?;

@@ -67,7 +67,7 @@ fn draw(sheet: &Area, area: &Area, score: &ComparedScore, bins: &Bins) -> Drawn 
         x: if bins.logarithmic { Axis::logarithmic(low, high, 5) } else { Axis::linear(low, high, 5) },
         y: Axis::mirrored(1.1 * down, 1.1 * up.max(1e-9), 4),
         x_title: Some(&unit),
-        y_title: "% of its class",
+        y_title: if score.scored.labels.is_some() { "% of its class" } else { "% of rows" },
         x_grid: false,
     };
     let plot = panel.draw(area)?;

@@ -1,13 +1,17 @@
 //! Pictures of a sweep: numbers against an option, and the configurations side by side.
 
+use std::ops::Range;
+
+use plotters::coord::ranged1d::Ranged;
 use plotters::element::PathElement;
 use plotters::prelude::RGBColor;
+use plotters::style::ShapeStyle;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
 use super::canvas::{
-    Area, BLUE, Drawn, Figure, GREEN, GREY, INK, Marker, Panel, Plot, Stroke, VERMILLION, bold, caption, line, marker,
-    px, stroke, text, text_width, write,
+    Area, BLUE, Drawn, Figure, GREEN, GREY, INK, Marker, Panel, Plot, Point, Stroke, VERMILLION, bold, caption, line,
+    marker, px, stroke, text, text_width, write,
 };
 use crate::report::ReportError;
 use crate::sweep::Statistic;
@@ -16,6 +20,9 @@ const WIDTH: f64 = 860.0;
 const PANEL: f64 = 170.0;
 const X_AXIS: f64 = 48.0;
 const LEGEND_LINE: f64 = 20.0;
+/// Space left and right of the curves.
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = 18.0;
 /// Lines that are told apart without colour.
 pub(in crate::report) const MOST_SERIES: usize = 4;
 /// Configurations that fit under each other on a page.
@@ -55,39 +62,47 @@ fn style(series: usize) -> (RGBColor, Stroke, Marker) {
     }
 }
 
-/// Panels under each other over the values of one option, a line for each of the other options' combinations.
+/// Panels under each other over the values of one option, a line for each of the other options' combinations: those of
+/// `shown`, on the axes of all.
 pub(in crate::report) fn option_curves(
-    id: &'static str,
+    id: &str,
     option: &str,
     positions: &[String],
     panels: &[Titles],
-    series: &[Series],
+    all: &[Series],
+    shown: Range<usize>,
 ) -> Result<String, ReportError> {
+    let series = &all[shown];
     let title = format!("Sweep over {option}");
     let shown: Vec<&str> = panels.iter().map(|panel| panel.caption).collect();
     let description = format!("{} against {option}: {}.", shown.join(", "), positions.join(", "));
     let legend = if series.len() > 1 { LEGEND_LINE * series.len() as f64 + 8.0 } else { 0.0 };
     let height = PANEL * panels.len() as f64 + X_AXIS + legend;
+    let x_title = format!("{option} (values in order, not to scale)");
+    let widest = positions.iter().map(|name| text_width(name, 12.0) + 8.0).fold(0.0, f64::max);
+    let stride = (widest * positions.len() as f64 / (WIDTH - LEFT - RIGHT)).ceil().max(1.0) as usize;
     Figure { id, title: &title, description: &description, size: (WIDTH, height) }.draw(|area| {
         let mut below = area.clone();
         for (at, titles) in panels.iter().enumerate() {
             let last = at + 1 == panels.len();
             let (upper, rest) = below.split_vertically(px(if last { PANEL + X_AXIS } else { PANEL }));
             below = rest;
-            let logarithmic = titles.least_shown.and_then(|least| logarithmic_axis(series, at, least));
+            let logarithmic = titles.least_shown.and_then(|least| logarithmic_axis(all, at, least));
             let note = if logarithmic.is_some() { note(series, at, titles.least_shown) } else { String::new() };
+            let y = logarithmic.unwrap_or_else(|| value_axis(all, at, titles.most, 4));
+            let range = y.range();
             let panel = Panel {
-                margins: [30.0, 18.0, if last { X_AXIS } else { 8.0 }, 84.0],
-                x: Axis::categories(positions),
-                y: logarithmic.unwrap_or_else(|| value_axis(series, at, titles.most, 4)),
-                x_title: last.then_some(option),
+                margins: [30.0, RIGHT, if last { X_AXIS } else { 8.0 }, LEFT],
+                x: Axis::categories(positions, stride),
+                y,
+                x_title: last.then_some(&x_title),
                 y_title: titles.axis,
                 x_grid: true,
             };
             let plot = panel.draw(&upper)?;
             caption(area, &plot, &format!("{}{note}", titles.caption))?;
             for (index, values) in series.iter().enumerate() {
-                draw_series(area, &plot, index, &values.values[at], series.len())?;
+                draw_series(area, &plot, &range, (index, series.len()), &values.values[at])?;
             }
         }
         if series.len() > 1 {
@@ -132,7 +147,30 @@ fn note(series: &[Series], panel: usize, least: Option<f64>) -> String {
     ", log scale".to_owned() + &cut.map_or(String::new(), |least| format!("; what is below {least} lies on the axis"))
 }
 
-fn draw_series(area: &Area, plot: &Plot, index: usize, values: &[Option<Statistic>], of: usize) -> Drawn {
+/// Where a mean's bar ends on an axis, and whether it ends there or is cut.
+fn ends(statistic: &Statistic, axis: &Range<f64>) -> Option<[(f64, bool); 2]> {
+    let deviation = statistic.deviation.filter(|deviation| *deviation > 0.0)?;
+    Some(
+        [statistic.mean - deviation, statistic.mean + deviation].map(|end| (end, axis.start <= end && end <= axis.end)),
+    )
+}
+
+/// A line from end to end, with a cap of half the length `cap` to either side of each end that is not cut.
+fn bar(area: &Area, ends: [(Point, bool); 2], cap: Point, style: ShapeStyle) -> Drawn {
+    area.draw(&PathElement::new(ends.map(|(place, _)| place).to_vec(), style))?;
+    for ((x, y), _) in ends.into_iter().filter(|(_, on_axis)| *on_axis) {
+        area.draw(&PathElement::new(vec![(x - cap.0, y - cap.1), (x + cap.0, y + cap.1)], style))?;
+    }
+    Ok(())
+}
+
+fn draw_series(
+    area: &Area,
+    plot: &Plot,
+    axis: &Range<f64>,
+    (index, of): (usize, usize),
+    values: &[Option<Statistic>],
+) -> Drawn {
     let (color, dash, shape) = style(index);
     let finite = |statistic: &&Statistic| statistic.mean.is_finite();
     let known = values.iter().enumerate().filter_map(|(at, value)| Some((at as f64, value.as_ref().filter(finite)?)));
@@ -147,13 +185,8 @@ fn draw_series(area: &Area, plot: &Plot, index: usize, values: &[Option<Statisti
     stroke(area, points, dash, line(color, 1.8))?;
     for (at, statistic) in known {
         let centre = place(at, statistic.mean);
-        if let Some(deviation) = statistic.deviation.filter(|deviation| *deviation > 0.0) {
-            let (x, top) = place(at, statistic.mean + deviation);
-            let (_, bottom) = place(at, statistic.mean - deviation);
-            area.draw(&PathElement::new(vec![(x, top), (x, bottom)], line(color, 1.2)))?;
-            for y in [top, bottom] {
-                area.draw(&PathElement::new(vec![(x - px(4.0), y), (x + px(4.0), y)], line(color, 1.2)))?;
-            }
+        if let Some(ends) = ends(statistic, axis) {
+            bar(area, ends.map(|(end, on_axis)| (place(at, end), on_axis)), (px(4.0), 0), line(color, 1.2))?;
         }
         marker(area, centre, shape, color)?;
     }
@@ -164,33 +197,38 @@ fn draw_legend(area: &Area, series: &[Series], top: f64) -> Drawn {
     for (index, series) in series.iter().enumerate() {
         let (color, dash, shape) = style(index);
         let y = px(top + LEGEND_LINE * (index as f64 + 0.5));
-        stroke(area, vec![(px(84.0), y), (px(120.0), y)], dash, line(color, 1.8))?;
-        marker(area, (px(102.0), y), shape, color)?;
-        write(area, (px(128.0), y), &shortened(&series.name, 110), text(12.0, INK, HPos::Left, VPos::Center))?;
+        stroke(area, vec![(px(LEFT), y), (px(LEFT + 36.0), y)], dash, line(color, 1.8))?;
+        marker(area, (px(LEFT + 18.0), y), shape, color)?;
+        write(area, (px(LEFT + 44.0), y), &shortened(&series.name, 110), text(12.0, INK, HPos::Left, VPos::Center))?;
     }
     Ok(())
 }
 
-/// One line for each configuration: the values of its `options`, mean and standard deviation of a number.
+/// One line for each configuration: the values of its `options`, mean and standard deviation of a number; those of
+/// `shown`, on the axis of all.
 pub(in crate::report) fn configurations(
-    title: &str,
-    most: f64,
+    id: &str,
+    titles: Titles,
     options: &str,
-    rows: &[(String, Statistic)],
+    all: &[(String, Statistic)],
+    shown: Range<usize>,
 ) -> Result<String, ReportError> {
+    let rows = &all[shown];
+    let title = titles.caption;
     let means: Vec<String> = rows.iter().map(|(name, statistic)| format!("{name}: {statistic:.4}")).collect();
     let description = format!("Mean ± standard deviation over seeds, by {options}. {}.", means.join("; "));
     let height = HEADING + 16.0 + 20.0 * rows.len() as f64 + X_AXIS;
-    let names = rows.iter().map(|(name, _)| name.as_str()).chain([options]);
+    let names = all.iter().map(|(name, _)| name.as_str()).chain([options]);
     let longest = names.map(|name| text_width(&shortened(name, LABEL), 12.0)).fold(40.0, f64::max);
     let left = longest.min(380.0) + 16.0;
-    Figure { id: "configurations", title, description: &description, size: (WIDTH, height) }.draw(|area| {
-        let all: Vec<Option<Statistic>> = rows.iter().map(|(_, statistic)| Some(*statistic)).collect();
-        let series = [Series { name: String::new(), values: vec![all] }];
+    Figure { id, title, description: &description, size: (WIDTH, height) }.draw(|area| {
+        let values: Vec<Option<Statistic>> = all.iter().map(|(_, statistic)| Some(*statistic)).collect();
+        let x = value_axis(&[Series { name: String::new(), values: vec![values] }], 0, titles.most, 8);
+        let range = x.range();
         let panel = Panel {
             margins: [HEADING + 12.0, 24.0, X_AXIS, left],
-            x: value_axis(&series, 0, most, 8),
-            y: Axis::categories(&vec![String::new(); rows.len()]),
+            x,
+            y: Axis::categories(&vec![String::new(); rows.len()], 1),
             x_title: Some(title),
             y_title: "",
             x_grid: true,
@@ -202,13 +240,9 @@ pub(in crate::report) fn configurations(
             // Downwards, in the order of the table.
             let row = (rows.len() - 1 - at) as f64;
             let (x, y) = plot.backend_coord(&(statistic.mean, row));
-            if let Some(deviation) = statistic.deviation {
-                let (from, _) = plot.backend_coord(&(statistic.mean - deviation, row));
-                let (to, _) = plot.backend_coord(&(statistic.mean + deviation, row));
-                area.draw(&PathElement::new(vec![(from, y), (to, y)], line(GREY, 1.4)))?;
-                for x in [from, to] {
-                    area.draw(&PathElement::new(vec![(x, y - px(4.0)), (x, y + px(4.0))], line(GREY, 1.4)))?;
-                }
+            if let Some(ends) = ends(statistic, &range) {
+                let ends = ends.map(|(end, on_axis)| (plot.backend_coord(&(end, row)), on_axis));
+                bar(area, ends, (0, px(4.0)), line(GREY, 1.4))?;
             }
             marker(area, (x, y), Marker::Disc, BLUE)?;
             write(area, (px(left - 10.0), y), &shortened(name, LABEL), text(12.0, INK, HPos::Right, VPos::Center))?;
@@ -222,4 +256,19 @@ fn shortened(name: &str, characters: usize) -> String {
         return name.to_owned();
     }
     name.chars().take(characters - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_that_is_cut_by_the_axis_has_no_cap_there() {
+        let at = |mean, deviation| ends(&Statistic { mean, deviation }, &(0.5..1.0));
+        let cut = |ends: [(f64, bool); 2]| ends.map(|(_, on_axis)| !on_axis);
+        assert_eq!(at(0.75, Some(0.25)).map(cut), Some([false, false]));
+        assert_eq!(at(0.99, Some(0.02)).map(cut), Some([false, true]));
+        assert_eq!(at(0.5, Some(0.2)).map(cut), Some([true, false]));
+        assert_eq!((at(0.75, None), at(0.75, Some(0.0))), (None, None), "no bar");
+    }
 }

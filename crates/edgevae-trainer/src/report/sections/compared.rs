@@ -16,11 +16,13 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     );
     body += &table(&report.compared);
     if let Some(svg) = score_panels(&report.compared)? {
-        body += &figure(
-            &svg,
-            "Bars are shares of their class per bin, so that few anomalies are seen beside many normal rows. The bins at \
-             either end hold what lies beyond the axis.",
-        );
+        let labelled = report.compared.iter().any(|score| score.scored.labels.is_some());
+        let bars = if labelled {
+            "Bars are shares of their class per bin, so that few anomalies are seen beside many normal rows."
+        } else {
+            "Bars are shares of the rows per bin."
+        };
+        body += &figure(&svg, &format!("{bars} The bins at either end hold what lies beyond the axis."));
     }
     if !report.baselines.is_empty() {
         body += "<h3>Without a network</h3>\n";
@@ -51,7 +53,7 @@ fn without_network(baselines: &[Outcome]) -> String {
 
 fn table(scores: &[ComparedScore]) -> String {
     let mut out = String::from(
-        "<div class=\"scroll\">\n<table>\n<caption>Quality on the test rows and cost of each score</caption>\n<thead><tr>\
+        "<div class=\"scroll\">\n<table class=\"names\">\n<caption>Quality on the test rows and cost of each score</caption>\n<thead><tr>\
          <th scope=\"col\">score</th>",
     );
     for heading in ["ROC-AUC", "average precision", "F1", "threshold", "multiply-adds", "flash, bytes", "RAM, bytes"] {

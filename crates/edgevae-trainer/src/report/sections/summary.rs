@@ -25,11 +25,11 @@ fn sentence(report: &Report) -> String {
         }
     };
     format!(
-        "A variational autoencoder learned {}{} of {} with {}. {tested}",
+        "A variational autoencoder learned {}{} of {} from {}. {tested}",
         plural(data.train_rows, "row"),
         with(data.train_anomalies),
-        data.source,
         plural(data.features, "feature"),
+        data.source,
     )
 }
 

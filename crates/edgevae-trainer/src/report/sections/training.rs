@@ -1,5 +1,6 @@
 //! How the fit went: loss curves, beta, and what each latent carries.
 
+use crate::latent_map::LEAST_POINTS;
 use crate::report::charts::{latent_bars, latent_map, loss_curves};
 use crate::report::format::{count, plural, significant};
 use crate::report::html::{figure, paragraph, section};
@@ -19,8 +20,8 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     body += &match latent_bars(latents)? {
         Some(svg) => {
             let statement = format!(
-                "{} of {} latents are active (KL above {} nats). A latent that has collapsed, drawn as an empty bar, \
-                 equals the prior and carries no information about the input.",
+                "{} of {} latents are active (KL above {} nats). A latent below that line, drawn empty, equals \
+                 the prior for nearly all rows; single rows may still move it.",
                 count(latents.active),
                 count(latents.kl.len()),
                 significant(latents.active_above, 2)
@@ -30,21 +31,35 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
         None => paragraph("The KL of the latents was not recorded."),
     };
     if let Some(svg) = latent_map(&report.latent_map)? {
-        let map = &report.latent_map;
-        let colour = if map.labels.is_some() { "Signs are labels" } else { "Without labels, signs are scores" };
-        let out = match map.left_out {
-            0 => String::new(),
-            rows => {
-                let are = if rows == 1 { "is" } else { "are" };
-                format!(" {} {are} left out of the picture.", plural(rows, "other row"))
-            }
-        };
-        let statement = format!(
-            "Latent means of {}. {colour}. Distances on the left are those of the latents; on the right only \
-             neighbourhood has a meaning.{out}",
-            plural(map.pca.len(), report.scored.rows.trim_end_matches('s'))
-        );
-        body += &figure(&svg, &statement);
+        body += &figure(&svg, &about_the_map(report));
     }
     Ok(section("training", "Training", &body))
+}
+
+/// What the map shows, and what it cannot.
+fn about_the_map(report: &Report) -> String {
+    let map = &report.latent_map;
+    let row = report.scored.rows.trim_end_matches('s');
+    let colour = if map.labels.is_some() { "Signs are labels" } else { "Without labels, signs are scores" };
+    let distances = if map.tsne.is_empty() {
+        format!(
+            "Distances are those of the latents. A t-SNE is missing: it needs {LEAST_POINTS} rows or more that are not all \
+             equal."
+        )
+    } else {
+        "Distances on the left are those of the latents; on the right only neighbourhood has a meaning.".to_owned()
+    };
+    let chosen = match (map.left_out, map.anomalies_left_out) {
+        (0, _) => String::new(),
+        (rows, anomalies) => {
+            let which = match (&map.labels, anomalies) {
+                (None, _) => "Rows",
+                (Some(_), 0) => "Every anomaly, and normal rows",
+                (Some(_), _) => "Anomalies and normal rows",
+            };
+            let (are, of_all) = (if rows == 1 { "is" } else { "are" }, plural(rows, "other row"));
+            format!(" {which} at random: {of_all} {are} left out of the picture; the axes are those of all {row}s.")
+        }
+    };
+    format!("Latent means of {}. {colour}. {distances}{chosen}", plural(map.pca.len(), row))
 }

@@ -250,6 +250,7 @@ fn latent_map(labels: &Option<Vec<bool>>, scores: &[f32]) -> LatentMap {
         scores: finite.iter().map(|&i| scores[i]).collect(),
         threshold: 0.88,
         left_out: 0,
+        anomalies_left_out: 0,
     }
 }
 

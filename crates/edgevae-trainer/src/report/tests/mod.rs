@@ -227,6 +227,75 @@ fn the_histogram_is_a_file_of_its_own() {
     }
 }
 
+#[test]
+fn a_picture_speaks_of_classes_only_where_there_are_labels() {
+    for (name, report) in all_reports() {
+        let html = render(&report).unwrap();
+        let drawn = html.contains("id=\"score-panels-title\"");
+        let labelled = drawn && report.compared[0].scored.labels.is_some();
+        for of_classes in [">\n% of its class\n<", "Bars are shares of their class"] {
+            assert_eq!(html.contains(of_classes), labelled, "{of_classes} in {name}");
+        }
+        assert_eq!(html.contains(">\n% of rows\n<"), drawn && !labelled, "{name}");
+    }
+}
+
+#[test]
+fn a_map_of_few_rows_fills_the_sheet_and_says_why_it_has_no_neighbourhoods() {
+    let of = |name: &str| {
+        let (_, report) = all_reports().into_iter().find(|(other, _)| *other == name).unwrap();
+        let html = render(&report).unwrap();
+        let (picture, caption) =
+            html.split_once("aria-labelledby=\"latent-map-title").unwrap().1.split_once("</svg>").unwrap();
+        let right =
+            picture.split("points=\"").flat_map(|rest| rest.split(['"', ' ']).next()?.split(',').next()?.parse().ok());
+        let caption = caption.split("</figcaption>").next().unwrap().to_owned();
+        (picture.to_owned(), caption, right.fold(0.0, f64::max))
+    };
+    let (few, caption, right) = of("three_rows");
+    assert!(!few.contains("t-SNE") && caption.contains("A t-SNE is missing: it needs 30 rows or more"), "{caption}");
+    assert!(right > 0.9 * 860.0 * 8.0, "the axes reach {right}");
+    let (many, caption, _) = of("reference");
+    assert!(many.contains("t-SNE of the same rows") && !caption.contains("missing"), "{caption}");
+}
+
+#[test]
+fn a_map_that_leaves_rows_out_says_which() {
+    let mut report = fixtures::reference();
+    report.latent_map.left_out = 5;
+    let every = "Every anomaly, and normal rows at random: 5 other rows are left out of the picture; the axes are those of all test rows.";
+    assert!(render(&report).unwrap().contains(every));
+    report.latent_map.anomalies_left_out = 2;
+    let html = render(&report).unwrap();
+    assert!(html.contains("Anomalies and normal rows at random: 5 other rows") && !html.contains("Every anomaly"));
+}
+
+#[test]
+fn the_table_of_a_sweep_has_a_caption_and_scopes_and_its_numbers_stand_right() {
+    let row = crate::sweep::Row {
+        varied: vec![("score".into(), "mse".into()), ("beta".into(), "1".into())],
+        runs: 2,
+        failed: 0,
+        numbers: vec![None; 6],
+    };
+    let report = SweepReport {
+        title: "edgevae: sweep".into(),
+        summary: String::new(),
+        rows: vec![row],
+        failures: vec![],
+        command: "edgevae sweep".into(),
+        tool_version: "edgevae".into(),
+    };
+    let html = render_sweep(&report).unwrap();
+    for part in [
+        "<table class=\"names\">\n<caption>",
+        "<tr><th scope=\"col\">score</th><th scope=\"col\">beta</th><th scope=\"col\" class=\"number\">runs</th>",
+        "<tr><th scope=\"row\">mse</th><td>1</td><td class=\"number\">2</td>",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+}
+
 /// The pages of all fixtures, to be looked at: what a picture shows is not for a program to judge.
 #[test]
 #[ignore = "writes one page per fixture into the directory EDGEVAE_REPORT_GALLERY"]
