@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every experiment of docs/EXPERIMENTS.md and puts its tables and pictures into the document.
+# Runs every sweep of docs/EXPERIMENTS.md and puts its tables and pictures into the document. Comparisons with programs other
+# than edgevae, and times, have a script of their own, named beside them there.
 #
 #   scripts/experiments.sh            all of them, in runs/experiments; a second start goes on where it was stopped
 #   scripts/experiments.sh beta       one or several by name
@@ -47,6 +48,27 @@ contamination() { # training on all rows or on normal ones only
 
 likelihood() { # every likelihood and every score
   sweep likelihood --likelihood mse,gaussian,gaussian-per-feature --score $SCORES
+  cost likelihood gaussian
+}
+
+# NAME LIKELIHOOD: what each score costs the device, as a table of its own, cheapest first.
+cost() {
+  mkdir -p "$OUT/cost"
+  perl -ne '
+    chomp;
+    my @cells = map { s/^"(.*)"$/$1/r } /\G("[^"]*"|[^,]*)(?:,|$)/g;
+    if ($. == 1) { %at = map { $cells[$_] => $_ } 0 .. $#cells; next }
+    my ($likelihood, $score, $adds, $bytes) = @cells[@at{qw(likelihood score multiply_adds model_bytes)}];
+    $cost{$score} = [$adds, $bytes] if $likelihood eq $ARGV_LIKELIHOOD;
+    END {
+      sub grouped { scalar reverse join ",", unpack "(A3)*", reverse $_[0] }
+      print "| score | multiply-adds | model file, bytes |\n|---|---|---|\n";
+      for (sort { $cost{$a}[0] <=> $cost{$b}[0] || $a cmp $b } keys %cost) {
+        print "| $_ | " . join(" | ", map { grouped($_) } @{$cost{$_}}) . " |\n";
+      }
+    }
+    BEGIN { $ARGV_LIKELIHOOD = pop @ARGV }
+  ' "$OUT/$1/sweep.csv" "$2" >"$OUT/cost/sweep.md"
 }
 
 best() { # beta and schedule for the scores that a variance makes better
@@ -75,7 +97,8 @@ real_set() {
     echo "experiments.sh: $DATA/$1.csv is not there: left out (set EDGEVAE_DATA)" >&2
     return
   fi
-  sweep "real-$1" "${data[@]}" --train-on all,normal --likelihood mse,gaussian --score $SCORES
+  sweep "real-$1" "${data[@]}" --train-on all,normal --likelihood mse,gaussian,gaussian-per-feature --score $SCORES
+  sweep "real-best-$1" "${data[@]}" --train-on all,normal --likelihood gaussian --beta 1.5 --beta-schedule constant --score $SCORES
   sweep "real-beta-$1" "${data[@]}" --train-on all,normal --beta "$2" --beta-schedule constant,linear
   sweep "real-latent-$1" "${data[@]}" --train-on all,normal --latent 2,4,8,16
 }
@@ -89,13 +112,17 @@ real() { # four real data sets of different kind
 
 reports() { # report.html of the reference run and of the best
   "$EDGEVAE" train --seed 0 --quiet --force --out "$OUT/report-reference"
-  "$EDGEVAE" train --likelihood gaussian --score combined --seed 0 --quiet --force --out "$OUT/report-best"
+  "$EDGEVAE" train --likelihood gaussian --beta 1.5 --beta-schedule constant --score combined --seed 0 --quiet --force \
+    --out "$OUT/report-best"
 }
 
-# FILE ID NAME: a picture of a page as a file of the document.
+# FILE ID NAME: a picture of a page as a file of the document, where the page has been made.
 picture() {
   [ -e "$1" ] || return 0
-  perl -0ne "print \$1 if /(<svg[^>]*aria-labelledby=\"$2-title.*?<\/svg>\n)/s" "$1" > "docs/images/$3.svg"
+  local new=$OUT/$3.svg
+  ID=$2 perl -0ne 'print $1 if /(<svg[^>]*aria-labelledby="\Q$ENV{ID}\E-title.*?<\/svg>\n)/s' "$1" >"$new"
+  [ -s "$new" ] || { echo "experiments.sh: $1 has no picture '$2'; expected one for docs/images/$3.svg" >&2; exit 1; }
+  mv "$new" "docs/images/$3.svg"
 }
 
 # Replaces each table of the document by the sweep of its name, where that has been run. A pivot is one column of it
@@ -141,10 +168,10 @@ case "${1:-}" in
   -l | --list) names; exit ;;
   -*) echo "usage: scripts/experiments.sh [NAME...]; names:" >&2; names >&2; exit 2 ;;
 esac
-[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-trainer
 for experiment in ${*:-$ALL}; do
   names | grep -q "^$experiment " || { echo "experiments.sh: no experiment '$experiment'; there are:" >&2; names >&2; exit 2; }
 done
+[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-trainer
 for experiment in ${*:-$ALL}; do
   echo "== $experiment" >&2
   "$experiment"
@@ -155,6 +182,7 @@ picture "$OUT/latent/sweep.html" option-0 latent
 picture "$OUT/hard-beta/sweep.html" option-0 beta-hard
 picture "$OUT/real-beta-shuttle/sweep.html" option-0 beta-shuttle
 picture "$OUT/likelihood/sweep.html" configurations likelihood
+picture "$OUT/report-reference/report.html" score-histogram scores
 picture "$OUT/report-reference/report.html" latent-map latents
 picture "$OUT/report-reference/report.html" latent-kl kl
 picture "$OUT/report-best/report.html" score-panels scores-compared
