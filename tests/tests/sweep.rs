@@ -71,7 +71,8 @@ fn the_command_on_the_page_repeats_a_sweep_from_a_file_of_options() {
 #[test]
 fn a_run_whose_rows_are_trimmed_by_a_score_of_draws_is_that_of_train() {
     let dir = tempfile::tempdir().unwrap();
-    let flags = "--synth rows=600 --hidden 8 --latent 2 --epochs 4 --trim 0.2 --score reconstruction-probability";
+    let flags = "--synth rows=600 --preset auto --contamination 0.2 --hidden 8 --latent 2 --epochs 4 \
+                 --score reconstruction-probability";
     edgevae(dir.path(), &format!("sweep {flags} --draws 1,40 --seeds 0 --quiet --out grid")).ok();
     let csv = read(dir.path(), "grid/sweep.csv");
     let column = |name: &str| csv.lines().next().unwrap().split(',').position(|other| other == name).unwrap();

@@ -94,7 +94,7 @@ fn over(rows: &[Row], option: &str, id: &str) -> Result<String, ReportError> {
             );
             body += &figure(&svg, &caption);
         }
-        body += &left_out(series.len(), MOST_SERIES, &format!("line over {option}"));
+        body += &left_out(series.len(), MOST_SERIES, "line", &format!(" over {option}"));
     }
     Ok(body)
 }
@@ -122,14 +122,17 @@ fn beside_each_other(rows: &[Row], options: &[&str]) -> Result<String, ReportErr
         );
         body += &figure(&svg, &caption);
     }
-    Ok(body + &left_out(dots.len(), MOST_DOTS, "configuration"))
+    Ok(body + &left_out(dots.len(), MOST_DOTS, "configuration", ""))
 }
 
 /// Says what has no picture because there would be too many.
-fn left_out(all: usize, in_a_figure: usize, noun: &str) -> String {
+fn left_out(all: usize, in_a_figure: usize, noun: &str, of: &str) -> String {
     match all.checked_sub(MOST_FIGURES * in_a_figure) {
         None | Some(0) => String::new(),
-        Some(more) => paragraph(&format!("Not drawn: {} more; the table holds every number.", plural(more, noun))),
+        Some(more) => {
+            let more = plural(more, &format!("more {noun}"));
+            paragraph(&format!("Not drawn: {more}{of}; the table holds every number."))
+        }
     }
 }
 
@@ -204,7 +207,7 @@ mod tests {
             [("beta", &betas), ("likelihood", &["mse", "gaussian"]), ("score", &SCORES)];
         let html = render(&rows(&options, |_| 1.0)).unwrap();
         // Reconstruction and KL of two fits; ROC-AUC of twelve lines; sixty dots.
-        assert_eq!(html.matches("<svg").count(), 1 + 3 + 2, "{html}");
+        assert_eq!(html.matches("<svg").count(), 1 + 3 + 2);
         for text in [
             "Lines 1 to 4 of 12;",
             "Lines 9 to 12 of 12;",
@@ -245,7 +248,7 @@ mod tests {
         let values: Vec<String> = (0..=330).map(|value| value.to_string()).collect();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let html = render(&rows(&[("epochs", &values)], |_| 1.0)).unwrap();
-        assert!(html.contains("Not drawn: 11 more configurations;"), "{html}");
+        assert!(html.contains("Not drawn: 11 more configurations;"));
     }
 
     #[test]
