@@ -10,6 +10,7 @@ use std::{env, fs, thread};
 use edgevae_core::{ScoreError, SliceQuantizedDetector};
 use edgevae_tests::{Ran, binary, edgevae, real_data};
 use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::options::Score;
 
 const WHY: &str = "run `./ci.sh firmware`";
 
@@ -202,7 +203,7 @@ fn every_board_gives_the_bits_of_the_desk_on_a_real_data_set() {
 
 #[test]
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]
-fn all_heads_together_give_the_bits_of_the_desk_with_and_without_a_floating_point_unit() {
+fn likelihood_and_mahalanobis_combined_give_the_bits_of_the_desk_with_and_without_a_floating_point_unit() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), "synth --rows 1000 --out rows.csv").ok();
     let flags = "--likelihood gaussian --score combined --hidden 16 --latent 3 --epochs 2 --quiet";
@@ -218,6 +219,20 @@ fn all_heads_together_give_the_bits_of_the_desk_with_and_without_a_floating_poin
     let ran = script(dir.path(), "tools/emulate.sh", &["an386", &image], &[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("the model is refused: the model needs the head `combination`"), "{}", ran.stderr);
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_score_gives_the_bits_of_the_desk_on_the_m4f() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1000 --out train.csv").ok();
+    edgevae(dir.path(), "synth --rows 200 --seed 1 --out rows.csv").ok();
+    for score in Score::ALL.map(Score::name) {
+        let flags = format!("--likelihood gaussian --score {score} --hidden 16 --latent 3 --epochs 2 --quiet");
+        edgevae(dir.path(), &format!("train --data train.csv --label label {flags} --out {score}")).ok();
+        let model = format!("{score}/model.evae");
+        assert_boards_equal_the_desk(vec!["an386".to_owned()], dir.path(), &model, "rows.csv", 200);
+    }
 }
 
 /// What it is, the bits of the sample, the bits of its score or the error: the table of the core's own `faults` test.
