@@ -29,8 +29,8 @@ pub(in crate::report) const MOST_SERIES: usize = 4;
 pub(in crate::report) const MOST_DOTS: usize = 40;
 /// Space above the configurations for the options' names.
 const HEADING: f64 = 12.0;
-/// Characters of a configuration's name beside its dot.
-const LABEL: usize = 52;
+/// Characters of a configuration's name beside its dot: what four options of ordinary length take.
+const LABEL: usize = 72;
 /// Largest mean over smallest, above which a linear axis would show the largest alone.
 const SPAN: f64 = 20.0;
 
@@ -220,7 +220,7 @@ pub(in crate::report) fn configurations(
     let height = HEADING + 16.0 + 20.0 * rows.len() as f64 + X_AXIS;
     let names = all.iter().map(|(name, _)| name.as_str()).chain([options]);
     let longest = names.map(|name| text_width(&shortened(name, LABEL), 12.0)).fold(40.0, f64::max);
-    let left = longest.min(380.0) + 16.0;
+    let left = longest + 16.0;
     Figure { id, title, description: &description, size: (WIDTH, height) }.draw(|area| {
         let values: Vec<Option<Statistic>> = all.iter().map(|(_, statistic)| Some(*statistic)).collect();
         let x = value_axis(&[Series { name: String::new(), values: vec![values] }], 0, titles.most, 8);
