@@ -58,8 +58,9 @@ macro_rules! harness {
         $(#[cfg_attr(kani, kani::unwind($times))])?
         #[cfg_attr(not(kani), test)]
         fn $name() {
+            let body = || $body;
             for _ in 0..if cfg!(kani) { 1 } else { 1000 } {
-                (|| $body)();
+                body();
             }
         }
     };
