@@ -3,6 +3,9 @@
 //! Modules `beta`, `metrics`, `threshold`, `data::split` and `data::synthetic` know no files, no command line and no
 //! printing; only `bench`, `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
 
+// A library leaves the terminal to its caller.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod auto;
 pub mod baselines;
 pub mod bench;

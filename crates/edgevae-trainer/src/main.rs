@@ -2,6 +2,11 @@
 //!
 //! Exit codes: 0 done; 1 anomalies found, only with `score --exit-code`; 2 an error, told in one message; 130 Ctrl-C.
 
+// See `terminal`.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
+#[macro_use]
+mod terminal;
 mod cli;
 mod cmd;
 
@@ -14,18 +19,18 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let handler = ctrlc::set_handler(|| {
         output::remove_unfinished();
-        eprintln!("interrupted; no results were written");
+        note!("interrupted; no results were written");
         std::process::exit(130);
     });
     if let Err(error) = handler {
-        eprintln!("warning: Ctrl-C may leave a temporary file behind: {error}");
+        note!("warning: Ctrl-C may leave a temporary file behind: {error}");
     }
     match cli.command.run() {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note!("error: {error:#}");
             ExitCode::from(2)
         }
     }

@@ -7,6 +7,8 @@ use clap::Args;
 use edgevae_trainer::bench::{self, BenchOptions, Torch, growth};
 use edgevae_trainer::output::OutputFile;
 
+use crate::terminal;
+
 #[derive(Debug, Args)]
 pub struct Cmd {
     /// Runs of each measurement; the median is printed
@@ -35,28 +37,21 @@ pub struct Cmd {
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         if let Some(point) = self.point {
-            println!("{}", serde_json::to_string(&growth::measure_here(point)?)?);
-            return Ok(());
+            return terminal::print(serde_json::to_string(&growth::measure_here(point)?)?);
         }
         let binary = std::env::current_exe()?;
-        let progress = &mut |what: &str| eprintln!("{what} ...");
+        let progress = &mut |what: &str| note!("{what} ...");
         if let Some(path) = &self.growth {
             let mut file = OutputFile::create(path)?;
             let growth::Growth { table, svg } = growth::run(&binary, self.quick, progress)?;
             file.write_all(svg.as_bytes())?;
             file.finish()?;
-            print!("{table}");
-            return Ok(());
+            return terminal::print(table);
         }
         anyhow::ensure!(self.repeats > 0, "--repeats is 0; expected a whole number above 0");
         let torch = self.torch.map(|script| Torch { python: self.python, script });
         let options = BenchOptions { repeats: self.repeats, quick: self.quick, torch, binary };
         let results = bench::run(&options, progress)?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&results)?);
-        } else {
-            println!("{results}");
-        }
-        Ok(())
+        if self.json { terminal::print(serde_json::to_string_pretty(&results)?) } else { terminal::print(results) }
     }
 }

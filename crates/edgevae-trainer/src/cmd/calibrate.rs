@@ -75,10 +75,10 @@ impl Cmd {
         out.put(recalibrated.bytes())?;
         out.finish()?;
         if !self.quiet {
-            eprintln!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
-            eprintln!("written: {}", self.out.display());
+            note!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
+            note!("written: {}", self.out.display());
             if file.is_signed() {
-                eprintln!("note: not signed any more; sign it again with `edgevae sign`");
+                note!("note: not signed any more; sign it again with `edgevae sign`");
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use edgevae_trainer::results::Quality;
 use serde::Serialize;
 
 use super::rows::RowsArgs;
+use crate::terminal;
 
 #[derive(Debug, Args)]
 pub struct Cmd {
@@ -55,10 +56,10 @@ impl Cmd {
                 out.write_all(json.as_bytes())?;
                 out.finish()?;
             }
-            None => print!("{json}"),
+            None => terminal::print(&json)?,
         }
         if !self.quiet {
-            eprintln!("{tally}");
+            note!("{tally}");
         }
         Ok(())
     }

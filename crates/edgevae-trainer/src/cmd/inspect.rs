@@ -7,6 +7,8 @@ use edgevae_trainer::inspect::Inspection;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::target::Core;
 
+use crate::terminal;
+
 #[derive(Debug, Args)]
 pub struct Cmd {
     /// Model file
@@ -29,10 +31,9 @@ impl Cmd {
         );
         let inspection = Inspection::of(&file.any()?, file.bytes(), file.is_signed(), self.target);
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&inspection)?);
+            terminal::print(serde_json::to_string_pretty(&inspection)?)
         } else {
-            print!("{}", inspection.text());
+            terminal::print(inspection.text())
         }
-        Ok(())
     }
 }

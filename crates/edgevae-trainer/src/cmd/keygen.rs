@@ -6,6 +6,8 @@ use clap::Args;
 use edgevae_trainer::output::OutputFile;
 use edgevae_trainer::signing::{KeyError, SecretKey};
 
+use crate::terminal;
+
 #[derive(Debug, Args)]
 pub struct Cmd {
     /// File for the secret key, readable by you alone; the public key goes beside it with the ending `.pub`
@@ -28,9 +30,8 @@ impl Cmd {
         public.put(key.public().to_pem().as_bytes())?;
         secret.finish()?;
         public.finish()?;
-        eprintln!("{}: secret; who has it can sign models for your devices", self.out.display());
-        eprintln!("{}: public, {}", public_path.display(), key.public().to_hex());
-        println!("{}", key.public().to_rust());
-        Ok(())
+        note!("{}: secret; who has it can sign models for your devices", self.out.display());
+        note!("{}: public, {}", public_path.display(), key.public().to_hex());
+        terminal::print(key.public().to_rust())
     }
 }

@@ -52,7 +52,7 @@ impl Progress {
             Self::Lines { epochs, .. } => {
                 let step = epochs.div_ceil(PLAIN_LINES);
                 if record.epoch == 1 || record.epoch == *epochs || record.epoch.is_multiple_of(step) {
-                    eprintln!("epoch {}/{epochs}  {}", record.epoch, summary(record));
+                    note!("epoch {}/{epochs}  {}", record.epoch, summary(record));
                 }
             }
             Self::Quiet => {}
@@ -77,7 +77,7 @@ impl Progress {
                 let Ok(mut last) = last.lock() else { return };
                 if last.elapsed() >= PLAIN_PAUSE {
                     *last = Instant::now();
-                    eprintln!("epoch {epoch}/{epochs}  {}", text(*epochs as u64));
+                    note!("epoch {epoch}/{epochs}  {}", text(*epochs as u64));
                 }
             }
             Self::Quiet => {}

@@ -10,6 +10,7 @@ use edgevae_trainer::output::OutputFile;
 use edgevae_trainer::quantize::{Quantization, Tuning};
 
 use super::rows::RowsArgs;
+use crate::terminal;
 
 // A negative number is a wrong value and not an unknown flag.
 #[derive(Debug, Args)]
@@ -91,16 +92,16 @@ impl Cmd {
         }
         out.finish()?;
         for warning in &quantized.warnings {
-            eprintln!("warning: {warning}");
+            note!("warning: {warning}");
         }
         if !self.quiet {
-            println!("{}", quantized.report);
-            println!(
-                "{} bytes, {} as float; written: {}",
+            terminal::print(format_args!(
+                "{}\n{} bytes, {} as float; written: {}",
+                quantized.report,
                 quantized.file.bytes().len(),
                 file.bytes().len(),
                 self.out.display()
-            );
+            ))?;
         }
         Ok(())
     }

@@ -173,7 +173,7 @@ impl RowsArgs {
         };
         let extra = &source.extra_columns;
         if !extra.is_empty() && !quiet {
-            eprintln!("note: ignored, because the model does not know them: {}", shortened(extra));
+            note!("note: ignored, because the model does not know them: {}", shortened(extra));
         }
         Ok(source)
     }

@@ -53,7 +53,7 @@ impl Cmd {
             tally
         };
         if !self.quiet {
-            eprintln!("{tally}");
+            note!("{tally}");
         }
         Ok(self.exit_code && tally.anomalies > 0)
     }

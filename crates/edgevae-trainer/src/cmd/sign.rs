@@ -28,7 +28,7 @@ impl Cmd {
         let mut out = OutputFile::create(&self.out)?;
         out.put(&key.sign(file.bytes()))?;
         out.finish()?;
-        eprintln!("{}: signed; public key {}", self.out.display(), key.public().to_hex());
+        note!("{}: signed; public key {}", self.out.display(), key.public().to_hex());
         Ok(())
     }
 }
@@ -39,7 +39,7 @@ fn warn_if_others_can_read(path: &Path) {
     if let Ok(metadata) = path.metadata()
         && metadata.permissions().mode() & 0o077 != 0
     {
-        eprintln!("warning: others can read the secret key; chmod 600 {}", path.display());
+        note!("warning: others can read the secret key; chmod 600 {}", path.display());
     }
 }
 

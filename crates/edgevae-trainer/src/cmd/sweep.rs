@@ -62,7 +62,7 @@ impl Cmd {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
         if !self.quiet {
-            eprintln!("{} runs, {} of them finished before, {jobs} at a time", points.len(), points.len() - waiting);
+            note!("{} runs, {} of them finished before, {jobs} at a time", points.len(), points.len() - waiting);
         }
         let load = |config: &Config| {
             let options = config.options();
@@ -72,7 +72,7 @@ impl Cmd {
         let quiet = self.quiet;
         let on_finished = |progress: Progress<'_>| {
             if !quiet {
-                eprintln!("{}", told(&progress));
+                note!("{}", told(&progress));
             }
         };
         let records = sweep::run(&points, &keys, &store, jobs, &load, &on_finished)?;
@@ -90,10 +90,10 @@ impl Cmd {
             file.finish()?;
         }
         if !quiet {
-            println!(
+            crate::terminal::print(format_args!(
                 "{markdown}\nwritten: {}",
                 ["sweep.csv", "sweep.md", "sweep.html"].map(|n| dir.join(n).display().to_string()).join(", ")
-            );
+            ))?;
         }
         match report.failures.first() {
             None => Ok(()),

@@ -52,8 +52,8 @@ impl Cmd {
         file.flush().with_context(|| format!("{}: cannot write", out.display()))?;
         file.into_inner().map_err(|error| error.into_error())?.finish()?;
         let anomalies = dataset.labels.iter().flatten().filter(|label| **label).count();
-        eprintln!("{}: {rows} rows, {features} features, {anomalies} anomalies", out.display());
-        eprintln!("next: edgevae train --data {} --label label", out.display());
+        note!("{}: {rows} rows, {features} features, {anomalies} anomalies", out.display());
+        note!("next: edgevae train --data {} --label label", out.display());
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ use edgevae_trainer::train::stream::Streamed;
 use edgevae_trainer::train::{self, Fitted};
 
 use super::progress::Progress;
+use crate::terminal;
 
 // A negative number is a wrong value and not an unknown flag.
 #[derive(Debug, Args)]
@@ -82,8 +83,8 @@ impl Cmd {
             }
         };
         if !self.quiet {
-            eprintln!("{}", source.sentence(&dataset));
-            source.input().iter().flat_map(|input| &input.notes).for_each(|note| eprintln!("{note}"));
+            note!("{}", source.sentence(&dataset));
+            source.input().iter().flat_map(|input| &input.notes).for_each(|note| note!("{note}"));
         }
         let section = source.section_len();
         anyhow::ensure!(
@@ -94,7 +95,7 @@ impl Cmd {
         let (options, chosen) = auto::plan(&options, &dataset, source.missing(), section);
         if let (Some(chosen), false) = (chosen, self.quiet) {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
-            eprintln!("{chosen}{sampled}");
+            note!("{chosen}{sampled}");
         }
         progress.set_epochs(options.members * if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
         let on_epoch = &mut |record: &EpochRecord| {
@@ -108,7 +109,7 @@ impl Cmd {
         let checkpoint = checkpoint::path_for(&dir);
         if every > 0 && !self.quiet {
             let next = "an interrupted run goes on with `edgevae train --resume";
-            eprintln!("checkpoint every {every} epochs: {path}; {next} {path}`", path = checkpoint.display());
+            note!("checkpoint every {every} epochs: {path}; {next} {path}`", path = checkpoint.display());
         }
         let mut save = |fit: &Checkpoint| {
             let run = RunCheckpoint { config: config.clone(), out: dir.clone(), every, fit: fit.clone() };
@@ -171,17 +172,17 @@ impl Cmd {
             if let Err(error) = std::fs::remove_file(done)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
-                eprintln!("warning: the run is complete and its checkpoint could not be removed: {error}");
+                note!("warning: the run is complete and its checkpoint could not be removed: {error}");
             }
         }
 
         for warning in &trained.warnings {
-            eprintln!("warning: {warning}");
+            note!("warning: {warning}");
         }
         if !self.quiet {
-            println!("{}", run.console());
+            terminal::print(run.console())?;
             if let Some(quantized) = &quantized {
-                println!("\n{}", quantized.report);
+                terminal::print(format_args!("\n{}", quantized.report))?;
             }
         }
         Ok(())
@@ -267,7 +268,7 @@ pub fn load(config: &Config, paths: Option<Vec<PathBuf>>, options: &Options) -> 
     let prepared = input::load(&paths, &read, &config.request(), options)?;
     let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input } = prepared;
     if let Some(name) = suspected_label {
-        eprintln!(
+        note!(
             "warning: column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
         );
     }

@@ -8,6 +8,8 @@ use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, SignatureError};
 use edgevae_trainer::model_file::AlignedBytes;
 use edgevae_trainer::signing::Public;
 
+use crate::terminal;
+
 #[derive(Debug, Args)]
 pub struct Cmd {
     /// Signed model file
@@ -34,7 +36,6 @@ impl Cmd {
             }
             verified => _ = verified.with_context(name)?,
         }
-        println!("{}: signed with {}", self.model.display(), public.to_hex());
-        Ok(())
+        terminal::print(format_args!("{}: signed with {}", self.model.display(), public.to_hex()))
     }
 }
