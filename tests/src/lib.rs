@@ -81,13 +81,18 @@ impl Ran {
         self.stdout
     }
 
-    /// Asserts exit code 2 with one message that holds each of `parts`, and no panic.
+    /// Asserts exit code 2 with one message that holds each of `parts` and says nothing twice, and no panic.
     #[track_caller]
     pub fn fails_with(self, parts: &[&str]) {
         assert_eq!(self.code, Some(2), "{}{}", self.stdout, self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         for part in parts {
             assert!(self.stderr.contains(part), "`{part}` is not in the message: {}", self.stderr);
+        }
+        // A name may well stand there twice; a clause may not.
+        for clause in self.stderr.split([':', ';', '\n']).map(str::trim).filter(|clause| clause.split(' ').count() > 2)
+        {
+            assert_eq!(self.stderr.matches(clause).count(), 1, "`{clause}` is told twice: {}", self.stderr);
         }
     }
 }

@@ -30,10 +30,24 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            note!("error: {error:#}");
+            note!("error: {}", message(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes, each once: many of our messages hold their cause, because a next step follows it.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text += ": ";
+            }
+            text += &cause;
+        }
+    }
+    text
 }
 
 /// Whether the reader of our standard output went away, as `head` does: no fault, and nobody left to tell.
