@@ -74,6 +74,9 @@ impl Cmd {
         recalibrated.any()?;
         out.put(recalibrated.bytes())?;
         out.finish()?;
+        if let Some(warning) = calibration.warning() {
+            note!("warning: {warning}");
+        }
         if !self.quiet {
             note!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
             note!("written: {}", self.out.display());
