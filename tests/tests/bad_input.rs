@@ -19,6 +19,8 @@ fn train_on(text: impl AsRef<[u8]>, more: &str, parts: &[&str]) {
 fn files_that_are_no_table_of_numbers() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), &format!("{TRAIN} --data none.csv --out run")).fails_with(&["none.csv"]);
+    edgevae(dir.path(), &format!("{TRAIN} --data none.csv --out x/y/z")).fails_with(&["none.csv"]);
+    edgevae(dir.path(), &format!("{TRAIN} --data none.csv")).fails_with(&["none.csv"]);
     edgevae(dir.path(), &format!("{TRAIN} --data . --out run")).fails_with(&["the folder holds no file of rows"]);
     assert!(names(dir.path()).is_empty());
     train_on("", "", &["rows.csv", "empty"]);
@@ -98,6 +100,7 @@ fn output_folders_that_exist_or_cannot_be_written() {
     edgevae(dir.path(), &format!("{train} --out file/run")).fails_with(&["file/run"]);
     edgevae(dir.path(), &format!("{train} --out /proc/edgevae")).fails_with(&["/proc/edgevae"]);
     edgevae(dir.path(), "score --model run/model.evae --data none.csv --out scores.csv").fails_with(&["none.csv"]);
+    edgevae(dir.path(), "score --model run/model.evae --data none.csv --out p/q/o.csv").fails_with(&["none.csv"]);
     assert_eq!(names(dir.path()), ["file", "run"]);
 }
 

@@ -9,35 +9,65 @@ use std::sync::Mutex;
 
 use tempfile::{NamedTempFile, TempDir};
 
-static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// Unfinished things, each with the folders that were made for it.
+static UNFINISHED: Mutex<Vec<(PathBuf, MadeFolders)>> = Mutex::new(Vec::new());
 
 /// Removes every unfinished file and folder. For the Ctrl-C handler, just before the process ends.
 pub fn remove_unfinished() {
-    let paths = UNFINISHED.lock().map(|paths| paths.clone()).unwrap_or_default();
-    for path in paths {
+    let unfinished = UNFINISHED.lock().map(|unfinished| unfinished.clone()).unwrap_or_default();
+    for (path, folders) in unfinished {
         // The process is on its way out and has nobody to tell about a failure.
         let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        folders.remove_empty();
     }
 }
 
-/// Keeps a path on the list of unfinished things while it lives.
+/// Folders that were made to hold an output, the deepest first.
+#[derive(Clone, Debug)]
+struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes `folder` and those above it that are missing; all or none.
+    fn new(folder: &Path) -> io::Result<Self> {
+        let missing = folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+        let made = Self(missing.map(Path::to_owned).collect());
+        match fs::create_dir_all(folder) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                made.remove_empty();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes those in which nothing is: the system refuses to remove the others.
+    fn remove_empty(&self) {
+        self.0.iter().for_each(|folder| _ = fs::remove_dir(folder));
+    }
+}
+
+/// Keeps a path on the list of unfinished things while it lives; then what was made for it goes, unless it is in use.
 #[derive(Debug)]
-struct Unfinished(PathBuf);
+struct Unfinished {
+    path: PathBuf,
+    folders: MadeFolders,
+}
 
 impl Unfinished {
-    fn new(path: &Path) -> Self {
-        if let Ok(mut paths) = UNFINISHED.lock() {
-            paths.push(path.to_owned());
+    fn new(path: &Path, folders: MadeFolders) -> Self {
+        if let Ok(mut unfinished) = UNFINISHED.lock() {
+            unfinished.push((path.to_owned(), folders.clone()));
         }
-        Self(path.to_owned())
+        Self { path: path.to_owned(), folders }
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Ok(mut paths) = UNFINISHED.lock() {
-            paths.retain(|path| *path != self.0);
+        if let Ok(mut unfinished) = UNFINISHED.lock() {
+            unfinished.retain(|(path, _)| *path != self.path);
         }
+        self.folders.remove_empty();
     }
 }
 
@@ -74,6 +104,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 /// One file, written beside its place.
 #[derive(Debug)]
 pub struct OutputFile {
+    // Goes before the folders that were made for it.
     file: NamedTempFile,
     path: PathBuf,
     unfinished: Unfinished,
@@ -102,13 +133,13 @@ impl OutputFile {
 
     fn create_with(path: &Path, builder: &mut tempfile::Builder<'_, '_>) -> Result<Self, OutputError> {
         let parent = parent(path);
-        fs::create_dir_all(parent).map_err(failed(path))?;
         if path.is_dir() {
             return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
         }
+        let folders = MadeFolders::new(parent).map_err(failed(path))?;
         let file = builder.prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
-        let file = file.map_err(failed(path))?;
-        let unfinished = Unfinished::new(file.path());
+        let file = file.inspect_err(|_| folders.remove_empty()).map_err(failed(path))?;
+        let unfinished = Unfinished::new(file.path(), folders);
         Ok(Self { file, path: path.to_owned(), unfinished })
     }
 
@@ -147,6 +178,7 @@ impl Write for OutputFile {
 /// A folder of results, written beside its place.
 #[derive(Debug)]
 pub struct OutputDir {
+    // Goes before the folders that were made for it.
     partial: TempDir,
     path: PathBuf,
     unfinished: Unfinished,
@@ -165,13 +197,14 @@ impl OutputDir {
             return Err(OutputError::Exists(path.to_owned()));
         }
         let parent = parent(path);
-        fs::create_dir_all(parent).map_err(failed(path))?;
+        let folders = MadeFolders::new(parent).map_err(failed(path))?;
         let mut builder = tempfile::Builder::new();
         // A temporary folder is for its owner only; results are as readable as any other file of the user.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let partial = builder.prefix(".edgevae-").suffix(".partial").tempdir_in(parent).map_err(failed(path))?;
-        let unfinished = Unfinished::new(partial.path());
+        let partial = builder.prefix(".edgevae-").suffix(".partial").tempdir_in(parent);
+        let partial = partial.inspect_err(|_| folders.remove_empty()).map_err(failed(path))?;
+        let unfinished = Unfinished::new(partial.path(), folders);
         Ok(Self { partial, path: path.to_owned(), unfinished })
     }
 
@@ -228,6 +261,29 @@ mod tests {
         drop(OutputFile::create(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"row\n", "an unfinished file leaves the old one");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing beside it");
+    }
+
+    #[test]
+    fn folders_made_for_an_output_go_with_it_when_it_is_not_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = |name: &str| dir.path().join(name);
+        drop(OutputFile::create(&here("a/b/scores.csv")).unwrap());
+        drop(OutputDir::create(&here("a/b/run"), false).unwrap());
+        assert!(!here("a").exists());
+
+        fs::create_dir(here("mine")).unwrap();
+        let (one, two) =
+            (OutputFile::create(&here("mine/c/1")).unwrap(), OutputFile::create(&here("mine/c/2")).unwrap());
+        one.finish().unwrap();
+        drop(two);
+        assert!(here("mine/c/1").exists() && !here("mine/c/2").exists());
+        let unfinished = OutputFile::create(&here("mine/d/1")).unwrap();
+        remove_unfinished();
+        assert!(here("mine").exists() && !here("mine/d").exists());
+        drop(unfinished);
+
+        fs::write(here("file"), "").unwrap();
+        OutputFile::create(&here("file/a/b")).unwrap_err();
     }
 
     #[cfg(unix)]
