@@ -192,6 +192,23 @@ fn unusual_but_possible_data_train() {
     let (_, warnings) = train("a,b\n".to_owned() + &rows(40, &|row| format!("{},7\n", wave(row))), "");
     assert!(warnings.contains("constant") && warnings.contains('b'), "{warnings}");
 
+    // Nothing varies, or next to nothing: scores are all rounding, and tails all steps.
+    let constant = "a,b\n".to_owned() + &"1,2\n".repeat(200);
+    let flag = |n: usize, row: usize| usize::from(row % 100 == n);
+    let rare = "a,b,flag\n".to_owned() + &rows(400, &|row| format!("{},{},{}\n", wave(row), row % 7, flag(3, row)));
+    let rare_beside_constant =
+        "flag,other,c\n".to_owned() + &rows(400, &|row| format!("{},{},7\n", flag(3, row), flag(50, row)));
+    for text in [&constant, &rare, &rare_beside_constant] {
+        fs::write(dir.path().join("rows.csv"), text).unwrap();
+        let run = edgevae(dir.path(), "train --data rows.csv --out run --force --quiet");
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(!run.stderr.contains("not in the comparison"), "{}", run.stderr);
+    }
+    for score in ["mse", "nll", "mahalanobis", "combined", "density", "joint-mahalanobis"] {
+        let (_, warnings) = train(constant.clone(), &format!("--score {score}"));
+        assert!(!warnings.contains("not in the comparison"), "{score}: {warnings}");
+    }
+
     let (_, warnings) = train("a,label\n".to_owned() + &rows(40, &|row| format!("{},{}\n", wave(row), row % 2)), "");
     assert!(warnings.contains("--label label"), "{warnings}");
 }

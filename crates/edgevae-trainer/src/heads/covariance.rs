@@ -5,6 +5,10 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 /// Least shrinkage: keeps the covariance positive definite when a latent is constant (collapsed) to the last bit.
 const LEAST_SHRINKAGE: f64 = 1e-6;
 
+/// Mean variance at or below which rows are equal: what is left is the rounding of values near 1, and to whiten it would
+/// make it the unit of every score.
+const NO_SPREAD: f64 = (f32::EPSILON as f64) * (f32::EPSILON as f64);
+
 /// Mean of rows and the lower triangular `W` with `Wᵀ W = Σ⁻¹`: `|W (v - mean)|` is a row's Mahalanobis distance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Whitening {
@@ -34,7 +38,7 @@ impl Whitening {
         let centred = rows - &mean;
         let covariance = centred.t().dot(&centred) / count;
         let average = covariance.diag().sum() / columns as f64;
-        if average.is_nan() || average <= f64::from(f32::MIN_POSITIVE) {
+        if average.is_nan() || average <= NO_SPREAD {
             return Self { mean, matrix: Array2::eye(columns), shrinkage: 1.0 };
         }
         let squares = centred.mapv(|value| value * value);
@@ -66,7 +70,7 @@ pub fn diagonal(rows: ArrayView2<'_, f32>) -> Vec<f32> {
     let mean = rows.sum_axis(Axis(0)) / count;
     let variance = (rows - &mean).mapv(|value| value * value).sum_axis(Axis(0)) / count;
     let average = variance.sum() / variance.len() as f64;
-    let floor = if average > f64::from(f32::MIN_POSITIVE) { 1e-6 * average } else { 1.0 };
+    let floor = if average > NO_SPREAD { 1e-6 * average } else { 1.0 };
     mean.iter().copied().chain(variance.iter().map(|v| 1.0 / v.max(floor).sqrt())).map(|value| value as f32).collect()
 }
 

@@ -20,8 +20,13 @@ use crate::vae::Vae;
 /// another order: a few 1e-6 are usual.
 ///
 /// The threshold bounds the ratio from below because a row that is reconstructed almost perfectly has a score that is
-/// all rounding, in either of them; a log-likelihood may be 0 while its terms are not.
+/// all rounding, in either of them; a log-likelihood may be 0 while its terms are not. Where every row is so, as in a
+/// constant file, the threshold is rounding too: what [`ROUNDING`] makes of a score is allowed as well.
 pub const PARITY_LIMIT: f64 = 1e-4;
+
+/// What the order of additions may change of an output of the network, for rows whose scaled values are near 1: some
+/// hundred units in the last place. The layers are linear pieces, so it grows with the largest value of a row.
+const ROUNDING: f64 = 1e-5;
 
 /// Rows that a score over draws is compared on: each costs a pass of the decoder for each draw.
 const SAMPLED_ROWS: usize = 500;
@@ -48,22 +53,23 @@ pub(super) fn compare(
     let core = scoring::score_rows(model, raw, indices)?;
     let scaled = scaler.transform(raw);
     let reference = Reference::new(network, scaled.view());
-    let raw_scores: Vec<Vec<f64>> = heads.iter().map(|head| reference.scores(head)).collect();
+    let by_head: Vec<Vec<Expected>> = heads.iter().map(|head| reference.scores(head)).collect();
     let mut largest = 0.0_f64;
     for (row, (&core, &index)) in core.iter().zip(indices).enumerate() {
         // A tail may be as steep as a step: a difference within the limit before it may be any difference after it.
         let (mut exact, mut low, mut high, mut scale) = (0.0, 0.0, 0.0, threshold);
-        for (head, scores) in heads.iter().zip(&raw_scores) {
-            let score = scores[row];
+        for (head, expected) in heads.iter().zip(&by_head) {
+            let Expected { score, rounding } = expected[row];
             let floor = if head.kind.needs().x_logvar { 0.5 * scaled.ncols() as f64 } else { 0.0 };
             let alone = score.abs().max(if heads.len() == 1 { threshold } else { 0.0 }).max(floor);
+            let slack = rounding.max(PARITY_LIMIT * alone);
             let on_footing = |score: f64| match Tail::new(&head.tail) {
                 Some(tail) => f64::from(tail.surprise(score as f32)),
                 None => score,
             };
             exact += on_footing(score) / heads.len() as f64;
-            low += on_footing(score - PARITY_LIMIT * alone) / heads.len() as f64;
-            high += on_footing(score + PARITY_LIMIT * alone) / heads.len() as f64;
+            low += on_footing(score - slack) / heads.len() as f64;
+            high += on_footing(score + slack) / heads.len() as f64;
             scale = scale.max(floor);
         }
         let relative = (f64::from(core) - exact).abs() / exact.abs().max(scale);
@@ -76,6 +82,13 @@ pub(super) fn compare(
     Ok((largest, rows))
 }
 
+/// A score by the network as trained.
+struct Expected {
+    score: f64,
+    /// The most that [`ROUNDING`] of the network's outputs changes of it.
+    rounding: f64,
+}
+
 /// What the network as trained makes of rows.
 struct Reference<'a> {
     network: &'a Vae,
@@ -84,85 +97,144 @@ struct Reference<'a> {
     logvar: Array2<f32>,
     x_hat: Array2<f32>,
     x_logvar: Array2<f32>,
+    /// [`ROUNDING`] for each row.
+    rounding: Vec<f64>,
 }
 
 impl<'a> Reference<'a> {
     fn new(network: &'a Vae, x: ArrayView2<'a, f32>) -> Self {
         let (mu, logvar) = network.encode(x);
         let (x_hat, x_logvar) = network.decode(mu.view());
-        Self { network, x, mu, logvar, x_hat, x_logvar }
+        let rounding = x.rows().into_iter().map(|row| {
+            let largest = row.iter().fold(1.0_f32, |largest, x| largest.max(x.abs()));
+            ROUNDING * f64::from(largest)
+        });
+        Self { network, x, mu, logvar, x_hat, x_logvar, rounding: rounding.collect() }
     }
 
     /// Raw scores by one head, `[ROWS]`.
-    fn scores(&self, head: &FittedHead) -> Vec<f64> {
+    fn scores(&self, head: &FittedHead) -> Vec<Expected> {
         match head.kind {
             HeadKind::Mse => self.by_row(|row| {
                 let pairs = self.x.row(row).into_iter().zip(self.x_hat.row(row));
-                pairs.map(|(x, x_hat)| f64::from(x - x_hat).powi(2)).sum::<f64>() / self.x.ncols() as f64
+                let score = pairs.map(|(x, x_hat)| f64::from(x - x_hat).powi(2)).sum::<f64>() / self.x.ncols() as f64;
+                // The mean error is at most the root of the mean squared one.
+                let rounding = self.rounding[row];
+                Expected { score, rounding: (2.0 * score.sqrt() + rounding) * rounding }
             }),
-            HeadKind::Nll => self.nll(&self.x_hat, &self.x_logvar),
-            HeadKind::Elbo => {
-                let nll = self.nll(&self.x_hat, &self.x_logvar);
-                nll.iter().enumerate().map(|(row, nll)| nll + kl(self.mu.row(row), self.logvar.row(row))).collect()
+            HeadKind::Nll => self.by_row(|row| self.nll(row, &self.x_hat, &self.x_logvar)),
+            HeadKind::Elbo => self.by_row(|row| {
+                let nll = self.nll(row, &self.x_hat, &self.x_logvar);
+                let kl = self.kl(row);
+                Expected { score: nll.score + kl.score, rounding: nll.rounding + kl.rounding }
+            }),
+            HeadKind::Mahalanobis => {
+                let gain = triangle_gain(&head.parameters, self.mu.ncols());
+                self.by_row(|row| Expected {
+                    score: mahalanobis(&head.parameters, self.mu.row(row)),
+                    rounding: gain * self.rounding[row],
+                })
             }
-            HeadKind::Mahalanobis => self.by_row(|row| mahalanobis(&head.parameters, self.mu.row(row))),
-            HeadKind::JointMahalanobis { full } => self.by_row(|row| {
-                let residual = self.x.row(row).into_iter().zip(self.x_hat.row(row)).map(|(x, x_hat)| x - x_hat);
-                let joint: Array1<f32> = residual.chain(self.mu.row(row).iter().copied()).collect();
-                if full { mahalanobis(&head.parameters, joint.view()) } else { diagonal(&head.parameters, &joint) }
-            }),
+            HeadKind::JointMahalanobis { full } => {
+                let length = self.x.ncols() + self.mu.ncols();
+                let gain = if full {
+                    triangle_gain(&head.parameters, length)
+                } else {
+                    head.parameters[length..].iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt()
+                };
+                self.by_row(|row| {
+                    let residual = self.x.row(row).into_iter().zip(self.x_hat.row(row)).map(|(x, x_hat)| x - x_hat);
+                    let joint: Array1<f32> = residual.chain(self.mu.row(row).iter().copied()).collect();
+                    let score = if full {
+                        mahalanobis(&head.parameters, joint.view())
+                    } else {
+                        diagonal(&head.parameters, &joint)
+                    };
+                    Expected { score, rounding: gain * self.rounding[row] }
+                })
+            }
             HeadKind::Neighbours { rows, nearest } => {
                 let bytes: Vec<i8> =
                     head.packed.iter().flat_map(|word| word.to_le_bytes()).map(|byte| byte as i8).collect();
                 let stored = &bytes[..usize::from(rows) * self.x.ncols()];
                 // Where nothing is clipped, the head holds a row within what a stored byte can be.
                 let held = self.x.mapv(|x| edgevae_core::clip(x, 8.0));
-                self.by_row(|row| neighbours(stored, usize::from(nearest), held.row(row)))
+                self.by_row(|row| Expected {
+                    score: neighbours(stored, usize::from(nearest), held.row(row)),
+                    rounding: 0.0,
+                })
             }
             HeadKind::Histogram { .. } | HeadKind::Isolation { .. } => self.by_core(head),
             HeadKind::ReconstructionProbability { draws } => {
-                let latent = self.mu.ncols();
-                let mut sums = vec![0.0; self.x.nrows()];
-                for eps in head.parameters.chunks_exact(latent) {
+                let mut sums: Vec<Expected> = self.by_row(|_| Expected { score: 0.0, rounding: 0.0 });
+                for eps in head.parameters.chunks_exact(self.mu.ncols()) {
                     let z = Array2::from_shape_fn(self.mu.raw_dim(), |(row, j)| {
                         self.mu[[row, j]] + eps[j] * (0.5 * self.logvar[[row, j]]).exp()
                     });
                     let (x_hat, x_logvar) = self.network.decode(z.view());
-                    sums.iter_mut().zip(self.nll(&x_hat, &x_logvar)).for_each(|(sum, nll)| *sum += nll);
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        let nll = self.nll(row, &x_hat, &x_logvar);
+                        sum.score += nll.score / f64::from(draws);
+                        sum.rounding += nll.rounding / f64::from(draws);
+                    }
                 }
-                sums.iter().map(|sum| sum / f64::from(draws)).collect()
+                sums
             }
         }
     }
 
     /// Heads that read the scaled row and nothing of the network, in whole numbers or by look-up: there is nothing to
     /// compare.
-    fn by_core(&self, head: &FittedHead) -> Vec<f64> {
+    fn by_core(&self, head: &FittedHead) -> Vec<Expected> {
         let packed: Vec<f32> = head.packed.iter().map(|&word| f32::from_bits(word)).collect();
         self.by_row(|row| {
             let x = self.x.row(row).to_vec();
             let representation = Representation { x: &x, ..Representation::default() };
             let head = AnyHead::new(head.kind, x.len(), 0, &head.parameters, &packed);
-            head.map_or(f64::NAN, |head| f64::from(head.score(&representation)))
+            let score = head.map_or(f64::NAN, |head| f64::from(head.score(&representation)));
+            Expected { score, rounding: 0.0 }
         })
     }
 
-    fn by_row(&self, score: impl Fn(usize) -> f64) -> Vec<f64> {
+    fn by_row(&self, score: impl Fn(usize) -> Expected) -> Vec<Expected> {
         (0..self.x.nrows()).map(score).collect()
     }
 
-    /// Negative log-likelihood with its constant, a density's.
-    fn nll(&self, x_hat: &Array2<f32>, x_logvar: &Array2<f32>) -> Vec<f64> {
+    /// Negative log-likelihood of a row with its constant, a density's.
+    fn nll(&self, row: usize, x_hat: &Array2<f32>, x_logvar: &Array2<f32>) -> Expected {
         let constant = 0.5 * (2.0 * std::f64::consts::PI).ln() * self.x.ncols() as f64;
-        self.by_row(|row| {
-            let terms = x_hat.row(row).into_iter().zip(self.x.row(row)).zip(x_logvar.row(row));
-            constant + terms.map(|((&h, &x), &l)| negative_log_likelihood(h, x, l)).sum::<f64>()
-        })
+        let rounding = self.rounding[row];
+        let mut expected = Expected { score: constant, rounding: 0.0 };
+        for ((&x_hat, &x), &logvar) in x_hat.row(row).into_iter().zip(self.x.row(row)).zip(x_logvar.row(row)) {
+            expected.score += negative_log_likelihood(x_hat, x, logvar);
+            let (error, precision) = (f64::from(x - x_hat).abs(), (-f64::from(logvar)).exp());
+            expected.rounding += (precision * error * (error / 2.0 + 1.0) + 0.5) * rounding;
+        }
+        expected
+    }
+
+    /// Divergence of a row's posterior from the prior.
+    fn kl(&self, row: usize) -> Expected {
+        let rounding = self.rounding[row];
+        let mut expected = Expected { score: 0.0, rounding: 0.0 };
+        for (&mu, &logvar) in self.mu.row(row).into_iter().zip(self.logvar.row(row)) {
+            expected.score += crate::fit::kl_term(mu, logvar);
+            expected.rounding += (f64::from(mu).abs() + 0.5 * (f64::from(logvar).exp() + 1.0)) * rounding;
+        }
+        expected
     }
 }
 
-fn kl(mu: ArrayView1<'_, f32>, logvar: ArrayView1<'_, f32>) -> f64 {
-    mu.iter().zip(logvar).map(|(&mu, &logvar)| crate::fit::kl_term(mu, logvar)).sum()
+/// The most that a change of 1 in each entry changes of [`mahalanobis`].
+fn triangle_gain(parameters: &[f32], length: usize) -> f64 {
+    let mut triangle = &parameters[length..];
+    let mut squares = 0.0;
+    for length in 1..=length {
+        let (row, below) = triangle.split_at(length);
+        squares += row.iter().map(|w| f64::from(w.abs())).sum::<f64>().powi(2);
+        triangle = below;
+    }
+    squares.sqrt()
 }
 
 fn mahalanobis(parameters: &[f32], mu: ArrayView1<'_, f32>) -> f64 {
@@ -202,6 +274,33 @@ mod tests {
     use crate::train;
     use edgevae_core::format::Missing;
     use std::ops::ControlFlow;
+
+    #[test]
+    fn a_model_that_is_not_the_network_is_refused_whatever_its_score() {
+        let features = Array2::from_shape_fn((300, 3), |(row, column)| ((row * (column + 3)) % 17) as f32);
+        let names = vec!["a".into(), "b".into(), "c".into()];
+        let dataset = Dataset { names, features, ..Dataset::default() };
+        for score in [Score::Mse, Score::Nll, Score::Elbo, Score::Mahalanobis, Score::JointMahalanobis, Score::Density]
+        {
+            let options =
+                Options { score, test_fraction: 0.0, hidden: vec![4], latent: 2, epochs: 2, ..Options::default() };
+            let fitted =
+                train::Fitted::new(&dataset, Missing::Error, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+            let trained = fitted.finish(&options).unwrap();
+            let heads = fitted.heads(&options).unwrap();
+            let rows = &trained.fitted_rows;
+            let raw = fitted.raw(rows);
+            let parity = |vae: &Vae| compare(&trained.model, &heads, vae, &trained.scaler, raw.view(), rows);
+            let vae = &trained.fit.vae;
+            assert!(parity(vae).is_ok());
+            // A weight of the head of mu, which every score of the network depends on.
+            let mut parameters = vae.parameters().as_vec();
+            let head_of_mu = vae.shape().layers()[1];
+            parameters[head_of_mu.bias().start] += 0.01;
+            let other = Vae::from_parameters(vae.shape().clone(), &parameters);
+            assert!(matches!(parity(&other), Err(TrainError::Parity { .. })), "{score:?}: {:?}", parity(&other));
+        }
+    }
 
     #[test]
     fn readings_beyond_what_a_stored_byte_can_be_are_the_same_to_both_without_a_clip() {
