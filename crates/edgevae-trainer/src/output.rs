@@ -16,10 +16,15 @@ static UNFINISHED: Mutex<Vec<(PathBuf, MadeFolders)>> = Mutex::new(Vec::new());
 pub fn remove_unfinished() {
     let unfinished = UNFINISHED.lock().map(|unfinished| unfinished.clone()).unwrap_or_default();
     for (path, folders) in unfinished {
-        // The process is on its way out and has nobody to tell about a failure.
-        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        folders.remove_empty();
+        remove(&path, &folders);
     }
+}
+
+/// Removes something unfinished and the folders that were made for it.
+fn remove(path: &Path, folders: &MadeFolders) {
+    // The process is on its way out and has nobody to tell about a failure.
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    folders.remove_empty();
 }
 
 /// Folders that were made to hold an output, the deepest first.
@@ -277,10 +282,9 @@ mod tests {
         one.finish().unwrap();
         drop(two);
         assert!(here("mine/c/1").exists() && !here("mine/c/2").exists());
-        let unfinished = OutputFile::create(&here("mine/d/1")).unwrap();
-        remove_unfinished();
-        assert!(here("mine").exists() && !here("mine/d").exists());
-        drop(unfinished);
+        let OutputFile { unfinished, .. } = &OutputFile::create(&here("mine/d/1")).unwrap();
+        remove(&unfinished.path, &unfinished.folders);
+        assert!(here("mine").exists() && !here("mine/d").exists(), "as Ctrl-C leaves it");
 
         fs::write(here("file"), "").unwrap();
         OutputFile::create(&here("file/a/b")).unwrap_err();
