@@ -183,6 +183,19 @@ fn calibrate_keeps_the_weights_and_moves_the_threshold() {
     assert!((count("half.evae") as i64 - (490 + 20)).abs() <= 20, "half of 980 normals and most anomalies");
     edgevae(dir.path(), "calibrate --model run/model.evae --data rows.csv --threshold 1e9 --out never.evae").ok();
     assert_eq!(count("never.evae"), 0);
+    fs::write(
+        dir.path().join("few.csv"),
+        fs::read_to_string(dir.path().join("rows.csv"))
+            .unwrap()
+            .lines()
+            .take(21)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>(),
+    )
+    .unwrap();
+    let few = edgevae(dir.path(), "calibrate --model run/model.evae --data few.csv --quiet --out few.evae");
+    assert!(few.stderr.contains("warning: 20 calibration rows are too few"), "{}", few.stderr);
+    few.ok();
     let inspect = |model: &str| {
         serde_json::from_str::<Value>(&edgevae(dir.path(), &format!("inspect {model} --json")).ok()).unwrap()
     };
