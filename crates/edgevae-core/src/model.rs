@@ -242,6 +242,12 @@ impl<'a> Model<'a> {
         self.header.threshold
     }
 
+    /// Whether a score is an anomaly's: above the threshold, strictly.
+    #[inline]
+    pub fn is_anomaly(&self, score: f32) -> bool {
+        score > self.threshold()
+    }
+
     /// Where the threshold comes from.
     pub fn calibration(&self) -> Calibration {
         self.header.calibration

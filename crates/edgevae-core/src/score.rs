@@ -76,7 +76,7 @@ impl Model<'_> {
         if !score.is_finite() {
             return Err(ScoreError::Overflow);
         }
-        Ok(Verdict { score, is_anomaly: score > self.threshold() })
+        Ok(Verdict { score, is_anomaly: self.is_anomaly(score) })
     }
 
     /// Writes what each feature contributes to the score.

@@ -171,6 +171,12 @@ impl<'a> QuantizedModel<'a> {
         half(1) << 32 | half(0)
     }
 
+    /// Whether an integer score is an anomaly's: above the threshold, strictly.
+    #[inline]
+    pub fn is_anomaly(&self, score: u64) -> bool {
+        score > self.threshold()
+    }
+
     /// The integer score `score` in the unit of the float model's score, for reports: `score * unit`, for the Mahalanobis
     /// distance `sqrt(score * unit)`. It never falls as `score` rises.
     ///

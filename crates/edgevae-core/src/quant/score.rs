@@ -46,7 +46,7 @@ pub(crate) fn score<R: Reading>(
     let in_range = input::quantize(sample, model.inputs_of(), fill, residual)?;
     let distance = run(model, residual, front, back);
     let score = distance.unwrap_or_else(|| squares(residual));
-    Ok(QuantizedVerdict { score, is_anomaly: score > model.threshold() || !in_range, out_of_range: !in_range })
+    Ok(QuantizedVerdict { score, is_anomaly: model.is_anomaly(score) || !in_range, out_of_range: !in_range })
 }
 
 /// `x -= x_hat`, layers writing to `front` and `back` in turn and the last one straight into `x`; returns the squared

@@ -130,7 +130,7 @@ impl<'m> Int8Rows<'m> {
             for (&score, &outside) in scores.iter().zip(&outside).take(count) {
                 verdicts.push(RowVerdict {
                     score: self.model.rendered(score),
-                    is_anomaly: score > self.model.threshold() || outside,
+                    is_anomaly: self.model.is_anomaly(score) || outside,
                     out_of_range: Some(outside),
                 });
             }

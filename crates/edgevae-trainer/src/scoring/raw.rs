@@ -52,7 +52,7 @@ impl<'m> RawRows<'m> {
         verdicts.clear();
         let encoded = self.encode(block);
         let model = self.model.model();
-        let verdict = |score: f32| RowVerdict { score, is_anomaly: score > model.threshold(), out_of_range: None };
+        let verdict = |score: f32| RowVerdict { score, is_anomaly: model.is_anomaly(score), out_of_range: None };
         match score_all(model, &self.samples, self.threads) {
             Ok(scores) => {
                 verdicts.extend(scores.into_iter().map(verdict));

@@ -11,7 +11,7 @@ use crate::model_file::AnyModel;
 pub struct RowVerdict {
     /// In the unit of the float model.
     pub score: f32,
-    /// The core's verdict.
+    /// Above the threshold, or beyond the range of an int8 model.
     pub is_anomaly: bool,
     /// Whether an int8 model saturated a reading; `None` by a float model, which has no range.
     pub out_of_range: Option<bool>,
@@ -80,8 +80,7 @@ impl FloatRows<'_> {
         scores.resize(rows.len() / model.inputs(), 0.0);
         let result = scorer.score(rows, scores);
         let scored = result.map_or_else(|(row, _)| row, |()| scores.len());
-        let threshold = model.threshold();
-        let verdict = |&score: &f32| RowVerdict { score, is_anomaly: score > threshold, out_of_range: None };
+        let verdict = |&score: &f32| RowVerdict { score, is_anomaly: model.is_anomaly(score), out_of_range: None };
         verdicts.extend(scores[..scored].iter().map(verdict));
         result
     }

@@ -335,9 +335,10 @@ impl Run<'_> {
     /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
     pub fn scores_csv(&self) -> Vec<u8> {
         let trained = self.trained;
+        let model = trained.model.model().expect("training has loaded this model");
         let mut out = results::scores_header(false, 0).into_bytes();
         for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
-            let is_anomaly = score > trained.calibration.threshold;
+            let is_anomaly = model.is_anomaly(score);
             let verdict = RowVerdict { score, is_anomaly, out_of_range: None };
             results::push_score_csv(self.source.row_number(row), verdict, &mut out);
         }
