@@ -1,4 +1,4 @@
-//! From a raw sample to its representation and score: the only forward pass of the project.
+//! From a raw sample to its representation and score: the forward pass, as it is defined.
 
 use core::num::NonZeroUsize;
 

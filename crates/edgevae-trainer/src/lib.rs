@@ -1,7 +1,8 @@
 //! The host side of edgevae: data, objective, training loop, calibration, metrics, export and report.
 //!
 //! Modules `beta`, `metrics`, `threshold`, `data::split` and `data::synthetic` know no files, no command line and no
-//! printing; only `bench`, `fit`, `loss` and `vae` know dfdx; the forward pass that scores is [`edgevae_core`]'s and exists once.
+//! printing; only `bench`, `fit`, `loss` and `vae` know dfdx. The forward pass that scores is defined by
+//! [`edgevae_core`]; [`scoring`] repeats it for many rows at a time, to the same bits.
 
 // A library leaves the terminal to its caller.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]

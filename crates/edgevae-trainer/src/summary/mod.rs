@@ -332,7 +332,7 @@ impl Run<'_> {
         out
     }
 
-    /// `scores.csv`: the test rows by their place in the source, with the label where there is one.
+    /// `scores.csv`: the test rows by their place in the source.
     pub fn scores_csv(&self) -> Vec<u8> {
         let trained = self.trained;
         let model = trained.model.model().expect("training has loaded this model");
