@@ -104,6 +104,20 @@ fn output_folders_that_exist_or_cannot_be_written() {
     assert_eq!(names(dir.path()), ["file", "run"]);
 }
 
+#[test]
+fn outputs_that_would_replace_what_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    trained(dir.path());
+    let files = ["rows.csv", "run/model.evae"].map(|name| fs::read(dir.path().join(name)).unwrap());
+    for command in ["score", "samples", "calibrate", "quantize", "evaluate --label label"] {
+        for (out, flag) in [("./rows.csv", "--data"), ("run/../run/model.evae", "--model")] {
+            edgevae(dir.path(), &format!("{command} --model run/model.evae --data rows.csv --out {out}"))
+                .fails_with(&[out, flag, "another --out"]);
+        }
+    }
+    assert_eq!(files, ["rows.csv", "run/model.evae"].map(|name| fs::read(dir.path().join(name)).unwrap()));
+}
+
 /// A small model `run/model.evae` and rows `rows.csv` in a folder.
 fn trained(dir: &Path) {
     edgevae(dir, "synth --rows 300 --features 3 --out rows.csv").ok();

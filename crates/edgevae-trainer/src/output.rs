@@ -82,6 +82,14 @@ pub enum OutputError {
     /// The output exists and may hold something that is still needed.
     #[error("{path} exists; pass --force to replace what is in it, or name another --out", path = .0.display())]
     Exists(PathBuf),
+    /// The output would replace what the command reads.
+    #[error("--out {path} is the file of {input}, which would be replaced; name another --out", path = path.display())]
+    IsInput {
+        /// The output.
+        path: PathBuf,
+        /// The flag that names the same file.
+        input: &'static str,
+    },
     /// The system refused.
     #[error("{path}: cannot write: {source}; name another --out or free some space", path = path.display())]
     Write {
@@ -104,6 +112,19 @@ fn parent(path: &Path) -> &Path {
 /// Makes a rename survive a power cut: without it the folder on disk may still hold the old name.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Refuses an output that is one of the files that a command reads, whatever names they have. Each input goes with its
+/// flag.
+///
+/// # Errors
+/// [`OutputError::IsInput`].
+pub fn refuse_inputs(out: &Path, inputs: &[(&'static str, &Path)]) -> Result<(), OutputError> {
+    let Ok(place) = out.canonicalize() else { return Ok(()) };
+    match inputs.iter().find(|(_, input)| input.canonicalize().is_ok_and(|input| input == place)) {
+        Some(&(input, _)) => Err(OutputError::IsInput { path: out.to_owned(), input }),
+        None => Ok(()),
+    }
 }
 
 /// One file, written beside its place.
@@ -288,6 +309,18 @@ mod tests {
 
         fs::write(here("file"), "").unwrap();
         OutputFile::create(&here("file/a/b")).unwrap_err();
+    }
+
+    #[test]
+    fn an_output_that_is_an_input_is_refused_whatever_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = dir.path().join("rows.csv");
+        let other_name = dir.path().join("./rows.csv");
+        assert!(refuse_inputs(&rows, &[("--data", &rows)]).is_ok(), "there is nothing to replace");
+        fs::write(&rows, "").unwrap();
+        let refused = refuse_inputs(&other_name, &[("--model", dir.path()), ("--data", &rows)]);
+        assert!(matches!(refused, Err(OutputError::IsInput { input: "--data", .. })));
+        assert!(refuse_inputs(&dir.path().join("scores.csv"), &[("--data", &rows)]).is_ok());
     }
 
     #[cfg(unix)]

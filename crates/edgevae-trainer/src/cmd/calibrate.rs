@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use edgevae_core::format::CalibrationSet;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 use edgevae_trainer::{export, quantize, threshold};
 
 use super::rows::RowsArgs;
@@ -38,6 +38,7 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
+        output::refuse_inputs(&self.out, &[("--model", &self.model), self.rows.input()])?;
         let file = ModelFile::open(&self.model)?;
         let mut out = OutputFile::create(&self.out)?;
         let mut scores = Vec::new();

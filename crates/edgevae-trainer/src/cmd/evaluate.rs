@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 use edgevae_trainer::results::Quality;
 use serde::Serialize;
 
@@ -41,6 +41,9 @@ struct Evaluation {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
+        if let Some(out) = &self.out {
+            output::refuse_inputs(out, &[("--model", &self.model), self.rows.input()])?;
+        }
         let file = ModelFile::open(&self.model)?;
         let out = self.out.as_deref().map(OutputFile::create).transpose()?;
         let (mut scores, mut labels) = (Vec::new(), Vec::new());

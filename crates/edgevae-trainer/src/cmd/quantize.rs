@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use edgevae_core::format::CalibrationSet;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 use edgevae_trainer::quantize::{Quantization, Tuning};
 
 use super::rows::RowsArgs;
@@ -47,6 +47,7 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
+        output::refuse_inputs(&self.out, &[("--model", &self.model), self.rows.input()])?;
         let file = ModelFile::open(&self.model)?;
         let any = file.any()?;
         anyhow::ensure!(

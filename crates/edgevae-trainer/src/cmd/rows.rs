@@ -137,6 +137,11 @@ impl RowsArgs {
         if self.is_stdin() { "standard input".into() } else { self.data.display().to_string() }
     }
 
+    /// The file of rows with its flag, for [`refuse_inputs`](edgevae_trainer::output::refuse_inputs).
+    pub fn input(&self) -> (&'static str, &Path) {
+        ("--data", &self.data)
+    }
+
     fn is_stdin(&self) -> bool {
         self.data == Path::new("-")
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 
 use super::rows::RowsArgs;
 
@@ -27,6 +27,7 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
+        output::refuse_inputs(&self.out, &[("--model", &self.model), self.rows.input()])?;
         let file = ModelFile::open(&self.model)?;
         let mut out = BufWriter::with_capacity(1 << 16, OutputFile::create(&self.out)?);
         let model = file.any()?;

@@ -8,7 +8,7 @@ use edgevae_core::LoadError;
 use edgevae_trainer::data::options::Format;
 use edgevae_trainer::explain::Explainer;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 use edgevae_trainer::results;
 use edgevae_trainer::scoring::RowVerdict;
 
@@ -41,6 +41,7 @@ pub struct Cmd {
 impl Cmd {
     /// Scores the rows in their order, in constant memory; `Ok(true)` when the exit code is to tell of an anomaly.
     pub fn run(self) -> anyhow::Result<bool> {
+        output::refuse_inputs(&self.out, &[("--model", &self.model), self.rows.input()])?;
         let file = ModelFile::open(&self.model)?;
         let format = self.out_format.unwrap_or_else(|| Format::of_path(&self.out));
         let tally = if self.out == Path::new("-") {
