@@ -25,7 +25,7 @@ use crate::options::{Options, Preset, Score};
 use crate::quantize::{Quantization, QuantizeError, Quantized, Tuning};
 use crate::results::Quality;
 use crate::scaler::Scaler;
-use crate::scoring::{self, RowError};
+use crate::scoring::{self, RowError, RowScorer};
 use crate::threshold::{self, Calibration, ThresholdError};
 use crate::vae::Shape;
 
@@ -72,6 +72,18 @@ pub enum TrainError {
     /// The threshold cannot be calibrated.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
+    /// The file to be written does not score as the model that was tested.
+    #[error(
+        "the model file scores data row {row} as {found}, the model that was tested as {expected}; please report this"
+    )]
+    Written {
+        /// Data row, counted from 1.
+        row: usize,
+        /// Score by the file.
+        found: f32,
+        /// Score by the model.
+        expected: f32,
+    },
     /// The core refuses the file that was just exported.
     #[error("the exported model does not load: {0}; please report this")]
     Load(#[from] LoadError),
@@ -176,6 +188,27 @@ pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, seed: u64) -> (
 /// The rows to train on, as the options split a data set, in ascending order.
 pub fn training_rows(dataset: &Dataset, options: &Options) -> Vec<usize> {
     rows::divided(dataset, options).train
+}
+
+/// Loads a model file as whoever uses it will, and scores the test rows with it: an input section that was put in
+/// after the test changes no bit of a score.
+///
+/// # Errors
+/// [`TrainError::Load`], [`TrainError::Score`], [`TrainError::Written`].
+pub fn check_written(file: &ModelFile, dataset: &Dataset, trained: &Trained) -> Result<(), TrainError> {
+    let any = file.any()?;
+    let mut scorer = RowScorer::new(&any);
+    let mut verdicts = Vec::new();
+    let samples: Vec<f32> = dataset.features.select(Axis(0), &trained.test_rows).into_iter().collect();
+    let scored = scorer.score(&samples, &mut verdicts);
+    scored.map_err(|(place, source)| RowError { row: trained.test_rows[place] + 1, source })?;
+    for ((&row, &expected), found) in trained.test_rows.iter().zip(&trained.test_scores).zip(&verdicts) {
+        let found = found.score;
+        if found.to_bits() != expected.to_bits() {
+            return Err(TrainError::Written { row: row + 1, found, expected });
+        }
+    }
+    Ok(())
 }
 
 /// What the fit is told.

@@ -303,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_does_not_score_as_the_model_that_was_tested_is_refused() {
+        let features = Array2::from_shape_fn((300, 2), |(row, column)| ((row * (column + 3)) % 17) as f32);
+        let dataset = Dataset { names: vec!["a".into(), "b".into()], features, ..Dataset::default() };
+        let trained = |seed| {
+            let options = Options { seed, hidden: vec![4], latent: 1, epochs: 2, ..Options::default() };
+            train::train(&dataset, Missing::Error, &options, &mut |_| ControlFlow::Continue(())).unwrap()
+        };
+        let (one, other) = (trained(0), trained(1));
+        assert!(train::check_written(&one.model, &dataset, &one).is_ok());
+        let written = train::check_written(&other.model, &dataset, &one);
+        assert!(matches!(written, Err(TrainError::Written { .. })), "{written:?}");
+        let bytes = one.model.bytes();
+        let cut = ModelFile::from_bytes(&bytes[..bytes.len() - 4]);
+        assert!(matches!(train::check_written(&cut, &dataset, &one), Err(TrainError::Load(_))));
+    }
+
+    #[test]
     fn readings_beyond_what_a_stored_byte_can_be_are_the_same_to_both_without_a_clip() {
         // Of 400 rows one lies 19 standard deviations from the mean, some 11 beyond what the head can tell apart.
         let features = Array2::from_shape_fn((400, 2), |(row, column)| match row {
