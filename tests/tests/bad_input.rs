@@ -93,7 +93,9 @@ fn output_folders_that_exist_or_cannot_be_written() {
     fs::write(dir.path().join("run/notes"), "mine").unwrap();
     edgevae(dir.path(), &format!("{train} --out run")).fails_with(&["run", "--force"]);
     assert_eq!(names(&dir.path().join("run")), ["notes"]);
+    fs::write(dir.path().join("run/model-int8.evae"), "of an earlier run").unwrap();
     edgevae(dir.path(), &format!("{train} --out run --force")).ok();
+    assert!(!names(&dir.path().join("run")).contains(&"model-int8.evae".to_owned()));
     assert_eq!(fs::read_to_string(dir.path().join("run/notes")).unwrap(), "mine");
     fs::write(dir.path().join("file"), "").unwrap();
     edgevae(dir.path(), &format!("{train} --out file")).fails_with(&["file"]);

@@ -247,17 +247,23 @@ impl OutputDir {
         written.map_err(failed(&self.path.join(name)))
     }
 
-    /// Puts the finished folder in its place, at once; into a folder that exists, each file replaces the one of the same
-    /// name.
+    /// Puts the finished folder in its place, at once. Into a folder that exists, each file replaces the one of the same
+    /// name, and files of `names` that were not written go: they are of an earlier run.
     ///
     /// # Errors
     /// [`OutputError::Write`].
-    pub fn finish(mut self) -> Result<(), OutputError> {
+    pub fn finish<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Result<(), OutputError> {
         if self.path.exists() {
+            let written = |name: &&str| self.partial.path().join(name).exists();
+            let stale: Vec<PathBuf> =
+                names.into_iter().filter(|name| !written(name)).map(|name| self.path.join(name)).collect();
             for entry in fs::read_dir(self.partial.path()).map_err(failed(&self.path))? {
                 let entry = entry.map_err(failed(&self.path))?;
                 let place = self.path.join(entry.file_name());
                 fs::rename(entry.path(), &place).map_err(failed(&place))?;
+            }
+            for place in stale.iter().filter(|place| place.is_file()) {
+                fs::remove_file(place).map_err(failed(place))?;
             }
             sync_folder(&self.path).map_err(failed(&self.path))?;
         } else {
@@ -336,21 +342,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_exists_needs_force_and_keeps_what_is_not_replaced() {
+    fn a_folder_that_exists_needs_force_and_keeps_what_is_not_of_a_run() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
         let output = OutputDir::create(&path, false).unwrap();
         output.write("a", b"1").unwrap();
+        output.write("sometimes", b"1").unwrap();
         assert!(!path.exists());
-        output.finish().unwrap();
+        output.finish(["a", "sometimes"]).unwrap();
         assert!(matches!(OutputDir::create(&path, false), Err(OutputError::Exists(_))));
 
         fs::write(path.join("mine"), b"notes").unwrap();
         let output = OutputDir::create(&path, true).unwrap();
         output.write("a", b"2").unwrap();
         assert_eq!(fs::read(path.join("a")).unwrap(), b"1");
-        output.finish().unwrap();
+        output.finish(["a", "sometimes"]).unwrap();
         assert_eq!(fs::read(path.join("a")).unwrap(), b"2");
+        assert!(!path.join("sometimes").exists(), "it is of the run before");
         assert_eq!(fs::read(path.join("mine")).unwrap(), b"notes");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the folder");
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use edgevae_trainer::auto;
+use edgevae_trainer::baselines;
 use edgevae_trainer::checkpoint::{self, RunCheckpoint};
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
@@ -16,11 +17,12 @@ use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
 use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
-use edgevae_trainer::options::{Options, Preset, SplitBy};
+use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
 use edgevae_trainer::output::OutputDir;
-use edgevae_trainer::summary::{Run, Source};
+use edgevae_trainer::quantize::Quantized;
+use edgevae_trainer::summary::{self, Run, Source};
 use edgevae_trainer::train::stream::Streamed;
-use edgevae_trainer::train::{self, Fitted};
+use edgevae_trainer::train::{self, Fitted, Trained};
 
 use super::progress::Progress;
 use crate::terminal;
@@ -51,8 +53,59 @@ pub struct Cmd {
     quiet: bool,
 }
 
+/// A run whose rows and options are known.
+struct Job {
+    config: Config,
+    options: Options,
+    dir: PathBuf,
+    dataset: Dataset,
+    source: Source,
+    /// Epochs between two checkpoints; 0 for none.
+    every: usize,
+    quiet: bool,
+}
+
+/// What its fit takes.
+struct Start {
+    /// Where an interrupted fit goes on.
+    from: Option<Checkpoint>,
+    /// The files, where they are read again for each epoch.
+    streamed: Option<Streamed>,
+    progress: Progress,
+}
+
+/// What came out.
+struct Outcome {
+    trained: Trained,
+    compared: Vec<(Score, Trained)>,
+    baselines: Vec<baselines::Outcome>,
+    quantized: Option<Quantized>,
+}
+
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
+        let resume = self.resume.clone();
+        let (job, output, start) = self.open()?;
+        let fitted = job.fit(start)?;
+        let outcome = job.finish(&fitted)?;
+        let run = job.describe(&outcome);
+        job.write(output, &run)?;
+        job.remove_checkpoints(resume.as_deref());
+        for warning in &outcome.trained.warnings {
+            note!("warning: {warning}");
+        }
+        if !job.quiet {
+            terminal::print(run.console())?;
+            if let Some(quantized) = &outcome.quantized {
+                terminal::print(format_args!("\n{}", quantized.report))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles the options, reserves the folder and reads the rows.
+    fn open(self) -> anyhow::Result<(Job, OutputDir, Start)> {
+        let quiet = self.quiet;
         let resumed = self.resume.as_deref().map(|path| resumed(path, &self.config)).transpose()?;
         let given = match (&self.config_file, &resumed) {
             (Some(path), _) => self.config.or(Config::read(path)?),
@@ -69,7 +122,7 @@ impl Cmd {
         };
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
-        let mut progress = Progress::new(options.epochs, self.quiet);
+        let mut progress = Progress::new(options.epochs, quiet);
         let (dataset, source, streamed) = match files(&config)? {
             Some(paths) if wants_stream(&config, &paths) => {
                 // A run that goes on from a checkpoint takes the rows as this one did, whatever memory is free then.
@@ -82,7 +135,7 @@ impl Cmd {
                 (dataset, source, None)
             }
         };
-        if !self.quiet {
+        if !quiet {
             note!("{}", source.sentence(&dataset));
             source.input().iter().flat_map(|input| &input.notes).for_each(|note| note!("{note}"));
         }
@@ -93,71 +146,95 @@ impl Cmd {
         );
 
         let (options, chosen) = auto::plan(&options, &dataset, source.missing(), section);
-        if let (Some(chosen), false) = (chosen, self.quiet) {
+        if let (Some(chosen), false) = (chosen, quiet) {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
             note!("{chosen}{sampled}");
         }
         progress.set_epochs(options.members * if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
-        let on_epoch = &mut |record: &EpochRecord| {
-            progress.epoch(record);
-            ControlFlow::Continue(())
-        };
         let (from, every) = match resumed {
             Some(RunCheckpoint { fit, every, .. }) => (Some(fit), every),
             None => (None, self.checkpoint_every.map_or(0, |every| every as usize)),
         };
-        let checkpoint = checkpoint::path_for(&dir);
-        if every > 0 && !self.quiet {
+        let job = Job { config, options, dir, dataset, source, every, quiet };
+        Ok((job, output, Start { from, streamed, progress }))
+    }
+}
+
+impl Job {
+    /// Fits the network, with checkpoints on the way.
+    fn fit(&self, start: Start) -> anyhow::Result<Fitted<'_>> {
+        let Self { config, options, dir, dataset, source, every, quiet } = self;
+        let Start { from, streamed, progress } = start;
+        let on_epoch = &mut |record: &EpochRecord| {
+            progress.epoch(record);
+            ControlFlow::Continue(())
+        };
+        let checkpoint = checkpoint::path_for(dir);
+        if *every > 0 && !quiet {
             let next = "an interrupted run goes on with `edgevae train --resume";
             note!("checkpoint every {every} epochs: {path}; {next} {path}`", path = checkpoint.display());
         }
         let mut save = |fit: &Checkpoint| {
-            let run = RunCheckpoint { config: config.clone(), out: dir.clone(), every, fit: fit.clone() };
+            let run = RunCheckpoint { config: config.clone(), out: dir.clone(), every: *every, fit: fit.clone() };
             run.write(&checkpoint).map_err(|error| {
                 let kept = if checkpoint.exists() { "the checkpoint before it is kept" } else { "there is none yet" };
                 format!("{error}; {kept}, the run stops after epoch {}", fit.epochs())
             })
         };
-        let checkpoints = Checkpoints { from, every, save: &mut save };
-        let start = Instant::now();
+        let checkpoints = Checkpoints { from, every: *every, save: &mut save };
+        let since = Instant::now();
         let fitted = match streamed {
             Some(streamed) => {
-                let on_rows = &mut |rows| progress.rows(rows, start);
-                streamed.fit(checkpoints, &dataset, source.missing(), &options, on_rows, on_epoch)
+                let on_rows = &mut |rows| progress.rows(rows, since);
+                streamed.fit(checkpoints, dataset, source.missing(), options, on_rows, on_epoch)
             }
-            None => Fitted::new_from(checkpoints, &dataset, source.missing(), &options, on_epoch),
+            None => Fitted::new_from(checkpoints, dataset, source.missing(), options, on_epoch),
         };
         progress.finish();
-        let fitted = fitted.with_context(|| source.name())?;
-        let mut trained = fitted.finish(&options).with_context(|| source.name())?;
-        let (compared, warnings) = train::compare_scores(&fitted, &options);
+        fitted.with_context(|| source.name())
+    }
+
+    /// Calibrates and evaluates, beside the other scores and the detectors without a network.
+    fn finish(&self, fitted: &Fitted<'_>) -> anyhow::Result<Outcome> {
+        let Self { config, options, source, .. } = self;
+        let mut trained = fitted.finish(options).with_context(|| source.name())?;
+        let (compared, warnings) = train::compare_scores(fitted, options);
         trained.warnings.extend(warnings);
         let quantize = config.quantize == Some(true);
         let tuning = config.qat.unwrap_or(0);
         let quantized =
-            quantize.then(|| fitted.quantize(&trained, &options, tuning)).transpose().context("--quantize")?;
+            quantize.then(|| fitted.quantize(&trained, options, tuning)).transpose().context("--quantize")?;
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
-        let (baselines, warning) = train::compare_baselines(&fitted, &trained, options.seed);
+        let (baselines, warning) = train::compare_baselines(fitted, &trained, options.seed);
         let way_out = match options.preset {
             Preset::Auto => "try another --score",
             Preset::Reference => "try --preset auto, or another --score",
         };
         trained.warnings.extend(warning.map(|warning| format!("{warning}; {way_out}")));
+        Ok(Outcome { trained, compared, baselines, quantized })
+    }
 
-        let run = Run {
-            dataset: &dataset,
-            source: &source,
-            options: &options,
-            trained: &trained,
-            compared: &compared,
-            baselines: &baselines,
-            quantized: quantized.as_ref(),
-            dir: &dir,
-        };
-        output.write("model.evae", source.model_file(&trained).bytes())?;
-        if let Some(quantized) = &quantized {
+    fn describe<'a>(&'a self, outcome: &'a Outcome) -> Run<'a> {
+        Run {
+            dataset: &self.dataset,
+            source: &self.source,
+            options: &self.options,
+            trained: &outcome.trained,
+            compared: &outcome.compared,
+            baselines: &outcome.baselines,
+            quantized: outcome.quantized.as_ref(),
+            dir: &self.dir,
+        }
+    }
+
+    /// Writes the files of the run.
+    fn write(&self, output: OutputDir, run: &Run<'_>) -> anyhow::Result<()> {
+        let model = self.source.model_file(run.trained);
+        train::check_written(&model, &self.dataset, run.trained).with_context(|| self.source.name())?;
+        output.write("model.evae", model.bytes())?;
+        if let Some(quantized) = run.quantized {
             output.write("model-int8.evae", quantized.file.bytes())?;
             output.write("quantization.json", quantized.report.json().as_bytes())?;
         }
@@ -165,27 +242,22 @@ impl Cmd {
         output.write("history.csv", &run.history_csv())?;
         output.write("scores.csv", &run.scores_csv())?;
         output.write("scores.svg", run.score_histogram()?.as_bytes())?;
-        output.write("config.toml", toml::to_string(&config).context("config.toml")?.as_bytes())?;
+        output.write("config.toml", toml::to_string(&self.config).context("config.toml")?.as_bytes())?;
         output.write("report.html", run.report()?.as_bytes())?;
-        output.finish()?;
-        for done in [Some(&checkpoint).filter(|_| every > 0), self.resume.as_ref()].into_iter().flatten() {
+        output.finish(summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| *name))?;
+        Ok(())
+    }
+
+    /// Removes the checkpoints of a run that is complete.
+    fn remove_checkpoints(&self, resume: Option<&Path>) {
+        let own = (self.every > 0).then(|| checkpoint::path_for(&self.dir));
+        for done in own.as_deref().into_iter().chain(resume) {
             if let Err(error) = std::fs::remove_file(done)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 note!("warning: the run is complete and its checkpoint could not be removed: {error}");
             }
         }
-
-        for warning in &trained.warnings {
-            note!("warning: {warning}");
-        }
-        if !self.quiet {
-            terminal::print(run.console())?;
-            if let Some(quantized) = &quantized {
-                terminal::print(format_args!("\n{}", quantized.report))?;
-            }
-        }
-        Ok(())
     }
 }
 
