@@ -80,6 +80,8 @@ fn config_files_that_are_not_understood() {
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["c.toml", "line 2", "latents"]);
     fs::write(dir.path().join("c.toml"), "epochs = \"many\"\n").unwrap();
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["c.toml", "line 1", "many"]);
+    fs::write(dir.path().join("c.toml"), "data = \"a.csv\"\nsynth = \"rows=300\"\n").unwrap();
+    edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["c.toml", "`data`", "`synth`"]);
     fs::write(dir.path().join("c.toml"), "epochs = 0\n").unwrap();
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["epochs"]);
     assert_eq!(names(dir.path()), ["c.toml"]);

@@ -24,6 +24,9 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It names two sources of rows.
+    #[error("{path}: found both `data` and `synth`; expected one of them: remove the other", path = .0.display())]
+    TwoSources(PathBuf),
     /// It is no TOML, or holds a key or a value that `train` does not know; the message shows the line.
     #[error("{path}: {source}expected the names and values of `edgevae train --help` without the dashes", path = path.display())]
     Parse {
@@ -44,8 +47,11 @@ macro_rules! config {
         }
 
         impl Config {
-            /// Takes from `other` what is not set here.
+            /// Takes from `other` what is not set here; of its rows nothing where rows are set here, as files or as a
+            /// recipe.
             pub fn or(self, other: Self) -> Self {
+                let rows = self.data.is_some() || self.synth.is_some();
+                let other = if rows { Self { data: None, synth: None, ..other } } else { other };
                 Self { $($field: self.$field.or(other.$field),)* }
             }
         }
@@ -221,11 +227,16 @@ impl Config {
     /// Reads a config file.
     ///
     /// # Errors
-    /// [`ConfigError`] with the line of a key or value that is not known.
+    /// [`ConfigError`] with the line of a key or value that is not known, or for two sources of rows.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        if config.data.is_some() && config.synth.is_some() {
+            return Err(ConfigError::TwoSources(path.to_owned()));
+        }
+        Ok(config)
     }
 
     /// Checks what is given.
@@ -398,6 +409,18 @@ mod tests {
         let options = merged.options();
         assert_eq!((options.latent, options.hidden, options.epochs), (4, vec![16], 50));
         assert_eq!(options.beta_schedule, Schedule::Constant);
+    }
+
+    #[test]
+    fn rows_that_a_flag_names_replace_those_of_the_file() {
+        let synth = Config { synth: Some("rows=300".into()), ..Config::default() };
+        let merged = synth.clone().or(parse("data = \"a.csv\"\nlatent = 2").unwrap());
+        assert_eq!((merged.data, merged.synth, merged.latent), (None, synth.synth, Some(2)));
+        let data = Config { data: Some(vec!["b.csv".into()]), ..Config::default() };
+        let merged = data.clone().or(parse("synth = \"rows=300\"").unwrap());
+        assert_eq!((merged.data, merged.synth), (data.data, None));
+        let error = parse("data = \"a.csv\"\nsynth = \"rows=300\"").unwrap_err().to_string();
+        assert!(error.contains("`data`") && error.contains("`synth`"), "{error}");
     }
 
     #[test]
