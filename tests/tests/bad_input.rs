@@ -64,6 +64,9 @@ fn options_outside_their_range() {
         ("--synth contamination=2", "contamination"),
         ("--synth colour=2", "colour"),
         ("--label fault", "--label"),
+        ("--epochs 3 --beta-schedule cyclical", "--epochs is 3; expected at least 8"),
+        ("--validation-fraction 0 --patience 3", "--validation-fraction"),
+        ("--calibrate-on test --test-fraction 0", "--calibrate-on test"),
     ] {
         edgevae(dir.path(), &format!("train {flags} --out run")).fails_with(&[name]);
     }

@@ -521,6 +521,8 @@ impl Options {
         let latents = "a number from 1 to 65535, of all members together";
         check((1..=65_535 / self.members).contains(&self.latent), "latent", self.latent.to_string(), latents)?;
         check(self.epochs > 0, "epochs", self.epochs.to_string(), whole)?;
+        let cyclical = "at least 8 with --beta-schedule cyclical: two for each of its four cycles";
+        check(self.schedule().check(self.epochs).is_ok(), "epochs", self.epochs.to_string(), cyclical)?;
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
         let threads = (1..=usize::from(MOST_THREADS)).contains(&self.threads);
         check(threads, "threads", self.threads.to_string(), "a number from 1 to 1024")?;
@@ -546,8 +548,24 @@ impl Options {
         ] {
             check((0.0..1.0).contains(&fraction), name, fraction.to_string(), share)?;
         }
+        let validates = self.patience.is_none() || self.validation_fraction > 0.0;
+        let fraction = "a fraction above 0 with --patience: it watches the objective of these rows";
+        check(validates, "validation-fraction", self.validation_fraction.to_string(), fraction)?;
         let quantile = "a quantile above 0 and below 1, as in 0.95";
         check(self.quantile > 0.0 && self.quantile < 1.0, "quantile", self.quantile.to_string(), quantile)
+    }
+
+    /// What options that are each in range do to each other, where that is rarely meant: a beta that does not rise to its
+    /// value within the epochs.
+    pub fn warning(&self) -> Option<String> {
+        let Self { epochs, beta, beta_warmup, .. } = self;
+        let last = self.schedule().at(*beta, epochs.saturating_sub(1), *epochs);
+        (last < *beta).then(|| {
+            let waits = if self.patience.is_some() { ", and --patience waits for the full beta" } else { "" };
+            format!(
+                "beta ends at {last:.2} of {beta}: --beta-warmup {beta_warmup} is longer than --epochs {epochs}{waits}"
+            )
+        })
     }
 
     /// The score that was given, or what `auto` takes where none was.
@@ -589,9 +607,26 @@ mod tests {
     }
 
     #[test]
+    fn a_cyclical_schedule_takes_eight_epochs() {
+        let options = Options { epochs: 8, beta_schedule: Schedule::Cyclical, ..Options::default() };
+        assert_eq!(options.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_beta_that_does_not_rise_to_its_value_is_told() {
+        let short = Options { epochs: 5, ..Options::default() };
+        let told = "beta ends at 0.17 of 1: --beta-warmup 30 is longer than --epochs 5";
+        assert_eq!(short.warning().as_deref(), Some(told));
+        assert!(Options { patience: Some(3), ..short.clone() }.warning().unwrap().contains("--patience"));
+        assert_eq!(Options { beta_warmup: 5, ..short.clone() }.warning(), None);
+        assert_eq!(Options { beta: 0.0, ..short.clone() }.warning(), None);
+        assert_eq!(Options { beta_schedule: Schedule::Constant, ..short }.warning(), None);
+    }
+
+    #[test]
     fn each_option_outside_its_range_is_named() {
         type Break = fn(&mut Options);
-        let broken: [(&str, Break); 27] = [
+        let broken: [(&str, Break); 29] = [
             ("hidden", |o| o.hidden = vec![]),
             ("hidden", |o| o.hidden = vec![64, 0]),
             ("hidden", |o| o.hidden = vec![8; 8]),
@@ -604,6 +639,8 @@ mod tests {
             ("without", |o| o.without = vec![Score::Mse]),
             ("without", |o| (o.score, o.without) = (Score::Density, vec![Score::Isolation])),
             ("epochs", |o| o.epochs = 0),
+            ("epochs", |o| (o.epochs, o.beta_schedule) = (7, Schedule::Cyclical)),
+            ("validation-fraction", |o| (o.patience, o.validation_fraction) = (Some(3), 0.0)),
             ("batch-size", |o| o.batch_size = 0),
             ("threads", |o| o.threads = 0),
             ("threads", |o| o.threads = 1025),

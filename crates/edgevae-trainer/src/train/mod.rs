@@ -288,7 +288,7 @@ impl<'d> Fitted<'d> {
         if dataset.names.len() > usize::from(u16::MAX) {
             return Err(TrainError::TooManyFeatures(dataset.names.len()));
         }
-        let mut warnings = Vec::new();
+        let mut warnings = Vec::from_iter(options.warning());
         let rows = Rows::choose(dataset, options, &mut warnings)?;
         Self::of_rows(checkpoints, dataset, missing, rows, warnings, options, on_epoch)
     }
