@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use edgevae_core::format::CalibrationSet;
+use edgevae_core::format::{CalibrationSet, HeadKind};
 
 use super::TrainError;
 use crate::data::Dataset;
@@ -20,8 +20,8 @@ pub(super) struct Rows {
     pub validation: Vec<usize>,
     /// Calibration rows out of the training rows; empty when the test split calibrates.
     pub holdout: Vec<usize>,
-    /// Rows that bring several heads to one footing: the holdout, else a share of their own under the preset `auto`, else
-    /// none, and the fitted rows serve.
+    /// Rows that bring several heads to one footing: the holdout, else a share of their own where one of the heads stores
+    /// rows, else none, and the fitted rows serve.
     pub footing: Vec<usize>,
     pub test: Vec<usize>,
 }
@@ -30,7 +30,7 @@ impl Rows {
     /// Divides the rows as the options say.
     ///
     /// # Errors
-    /// [`TrainError::NoLabels`], [`TrainError::TooFewRows`].
+    /// [`TrainError::NoLabels`], [`TrainError::NoTestNormals`], [`TrainError::TooFewRows`].
     pub fn choose(dataset: &Dataset, options: &Options, warnings: &mut Vec<String>) -> Result<Self, TrainError> {
         let rows = dataset.features.nrows();
         let labels = dataset.labels.as_deref();
@@ -61,7 +61,9 @@ impl Rows {
                 holdout.retain(is_normal);
             }
         }
-        let mut chosen = Self { fit, validation: vec![], footing: holdout.clone(), holdout, test };
+        let mut chosen = Self { fit, footing: holdout.clone(), holdout, test, ..Self::default() };
+        // Told before the fit, though only the calibration needs it.
+        chosen.calibration_set(options, chosen.test_normals(labels))?;
         why += &chosen.take_footing(dataset, options);
         if options.patience.is_some() {
             let seed = options.seed.wrapping_add(1);
@@ -83,14 +85,27 @@ impl Rows {
         Ok(chosen)
     }
 
-    /// Where there is no holdout, takes rows out of the fit that bring the heads of the preset `auto` to one footing, and
-    /// says how many: a stored row is no distance from itself, so fitted rows would be no footing.
+    /// Where there is no holdout and a head that stores rows stands beside others, takes rows out of the fit that bring
+    /// them to one footing, and says how many: a stored row is no distance from itself, so fitted rows would be no footing.
     pub fn take_footing(&mut self, dataset: &Dataset, options: &Options) -> String {
-        if !self.footing.is_empty() || options.preset != Preset::Auto {
+        let heads = options.heads();
+        let stores = heads.len() > 1 && heads.iter().any(|kind| matches!(kind, HeadKind::Neighbours { .. }));
+        // `auto` compares every score, `density` among them.
+        if !self.footing.is_empty() || !(stores || options.preset == Preset::Auto) {
             return String::new();
         }
         (self.fit, self.footing) = held_out(&self.fit, dataset, options, options.calibration_fraction, options.seed);
         format!(", {} to compare heads", self.footing.len())
+    }
+
+    /// How many of the test rows are labelled normal; 0 without labels.
+    pub fn test_normals(&self, labels: Option<&[bool]>) -> usize {
+        labels.map_or(0, |labels| self.test.iter().filter(|&&row| !labels[row]).count())
+    }
+
+    /// Rows of the footing that are not those of the holdout.
+    pub fn own_footing(&self) -> usize {
+        if self.holdout.is_empty() { self.footing.len() } else { 0 }
     }
 
     /// Where the threshold comes from.
@@ -167,6 +182,7 @@ pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, warnings: &
 mod tests {
     use super::*;
     use crate::data::synthetic::Synthetic;
+    use crate::options::Score;
     use std::collections::BTreeSet;
 
     fn reference(rows: usize) -> Dataset {
@@ -175,8 +191,7 @@ mod tests {
 
     fn choose(dataset: &Dataset, options: &Options) -> (Rows, CalibrationSet) {
         let rows = Rows::choose(dataset, options, &mut Vec::new()).unwrap();
-        let normals = dataset.labels.as_ref().map_or(0, |labels| rows.test.iter().filter(|&&row| !labels[row]).count());
-        let set = rows.calibration_set(options, normals).unwrap();
+        let set = rows.calibration_set(options, rows.test_normals(dataset.labels.as_deref())).unwrap();
         (rows, set)
     }
 
@@ -219,6 +234,31 @@ mod tests {
         assert!(choose(&dataset, &options).0.fit.iter().all(|&row| !labels[row]));
         let unlabelled = Dataset { labels: None, ..dataset };
         assert!(matches!(Rows::choose(&unlabelled, &options, &mut Vec::new()), Err(TrainError::NoLabels)));
+    }
+
+    #[test]
+    fn a_score_that_stores_rows_beside_other_heads_takes_a_footing_of_its_own() {
+        let dataset = reference(1000);
+        for (score, own) in [(Score::Density, 160), (Score::Combined, 0), (Score::Neighbours, 0)] {
+            let rows = choose(&dataset, &Options { score, ..Options::default() }).0;
+            assert_eq!((rows.own_footing(), rows.fit.len()), (own, 800 - own), "{score:?}");
+        }
+        let unlabelled = Dataset { labels: None, ..dataset };
+        let rows = choose(&unlabelled, &Options { score: Score::Density, ..Options::default() }).0;
+        assert_eq!((rows.own_footing(), &rows.footing), (0, &rows.holdout), "the holdout serves");
+    }
+
+    #[test]
+    fn a_calibration_that_no_test_row_allows_is_refused_before_the_fit() {
+        let options = Options { calibrate_on: Some(CalibrateOn::Test), ..Options::default() };
+        let dataset = reference(1000);
+        assert_eq!(choose(&dataset, &options).1, CalibrationSet::TestNormals);
+        let without_test = Options { test_fraction: 0.0, ..options.clone() };
+        let unlabelled = Dataset { labels: None, ..dataset.clone() };
+        for (dataset, options) in [(&dataset, &without_test), (&unlabelled, &options)] {
+            let chosen = Rows::choose(dataset, options, &mut Vec::new());
+            assert!(matches!(chosen, Err(TrainError::NoTestNormals(_))));
+        }
     }
 
     #[test]

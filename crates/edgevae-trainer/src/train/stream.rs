@@ -204,6 +204,7 @@ impl Streamed {
             let why = "the rest is for test, calibration and validation".to_owned();
             return Err(TrainError::TooFewRows { rows: index.rows as usize, left: split.fit.len(), why });
         }
+        split.calibration_set(options, split.test_normals(dataset.labels.as_deref()))?;
         let scaler = moments
             .finish()
             .map_err(|ScalerError::NoValues { feature }| TrainError::EmptyColumn(dataset.names[feature].clone()))?;
@@ -232,8 +233,10 @@ impl Streamed {
         on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
     ) -> Result<Fitted<'d>, TrainError> {
         let Self { mut scaler, mut split, roles, index, sources, mut warnings, fitted, .. } = self;
+        // The network learns from these rows of the sample all the same; no head stores them.
+        split.take_footing(dataset, options);
+        warnings.extend(options.warning());
         if options.preset == Preset::Auto {
-            split.take_footing(dataset, options);
             return Fitted::of_rows(checkpoints, dataset, missing, split, warnings, options, on_epoch);
         }
         if options.scaling == Scaling::Robust {
