@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::input;
 use crate::model_file::AnyModel;
+use crate::report::format::count;
 use crate::target::{Core, Needs};
 use crate::threshold;
 
@@ -484,16 +485,19 @@ impl CalibrationInfo {
     fn sentence(&self) -> String {
         let Self { rows_from, rows, exceedances, quantile, false_alarm_rate, false_alarm_rate_95 } = self;
         let method = match quantile {
-            Some(quantile) => format!("quantile {quantile} (linear) of the scores of {rows} {rows_from}"),
+            Some(quantile) => {
+                format!("quantile {quantile} (linear) of the scores of {} {rows_from}", count(*rows as usize))
+            }
             None => "set by hand".into(),
         };
         match (false_alarm_rate, false_alarm_rate_95) {
-            (Some(rate), Some((low, high))) => format!(
-                "{method}; flags {exceedances} of {rows}: false-alarm rate {:.1} % (95 % interval {:.1} to {:.1} %)",
-                100.0 * rate,
-                100.0 * low,
-                100.0 * high
-            ),
+            (Some(rate), Some(interval)) => {
+                let [rate, low, high] = threshold::percents(*rate, *interval);
+                let (flagged, rows) = (count(*exceedances as usize), count(*rows as usize));
+                format!(
+                    "{method}; flags {flagged} of {rows}: false-alarm rate {rate} % (95 % interval {low} to {high} %)"
+                )
+            }
             _ => format!("{method}; false-alarm rate not known"),
         }
     }

@@ -2,6 +2,8 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use crate::report::format::{count, significant};
+
 /// Confidence of the interval of the false-alarm rate, and of the rule for enough rows.
 const CONFIDENCE: f64 = 0.95;
 
@@ -142,6 +144,15 @@ fn measure(scores: &[f32], threshold: f32) -> Calibration {
     }
 }
 
+/// A false-alarm rate and the ends of its interval in percent. Below 1 they have two digits whatever the zeros before them,
+/// as in 0.010, else one behind the point.
+pub(crate) fn percents(rate: f64, (low, high): (f64, f64)) -> [String; 3] {
+    [rate, low, high].map(|share| match 100.0 * share {
+        small if small < 0.995 => significant(small, 2),
+        percent => format!("{percent:.1}"),
+    })
+}
+
 impl Calibration {
     /// Whether there are as many rows as the quantile needs.
     pub fn enough_rows(&self) -> bool {
@@ -151,17 +162,16 @@ impl Calibration {
     /// One sentence for reports: which rows, how many, the method, the false-alarm rate and its interval.
     pub fn statement(&self, which_rows: &str) -> String {
         let Self { threshold, quantile, rows, exceedances, false_alarm_rate, interval, .. } = self;
+        let rows = count(*rows);
         let origin = match quantile {
             Some(q) => format!("{threshold}, the {q} quantile (linear) of the scores of {rows} {which_rows}"),
             None => format!("{threshold}, set by hand; judged on {rows} {which_rows}"),
         };
         match (false_alarm_rate, interval) {
-            (Some(rate), Some((low, high))) => format!(
-                "{origin}: false-alarm rate {:.1} % (95 % interval {:.1} to {:.1} %; {exceedances} of {rows})",
-                100.0 * rate,
-                100.0 * low,
-                100.0 * high
-            ),
+            (Some(rate), Some(interval)) => {
+                let ([rate, low, high], flagged) = (percents(*rate, *interval), count(*exceedances));
+                format!("{origin}: false-alarm rate {rate} % (95 % interval {low} to {high} %; {flagged} of {rows})")
+            }
             _ => format!("{origin}: false-alarm rate not known"),
         }
     }
@@ -170,6 +180,7 @@ impl Calibration {
     pub fn warning(&self) -> Option<String> {
         let Self { quantile, rows, rows_needed, .. } = self;
         let quantile = quantile.filter(|_| !self.enough_rows())?;
+        let (rows, rows_needed) = (count(*rows), count(*rows_needed));
         Some(format!(
             "{rows} calibration rows are too few for the {quantile} quantile: {rows_needed} are needed for 95 % confidence \
              that one of them lies beyond it; give more rows or a lower --quantile"

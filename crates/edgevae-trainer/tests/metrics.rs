@@ -75,6 +75,14 @@ fn the_threshold_is_the_interpolated_quantile_and_says_what_it_implies() {
         "95.05, the 0.95 quantile (linear) of the scores of 100 rows kept out of the fit: false-alarm rate 5.0 % (95 % interval \
          1.6 to 11.3 %; 5 of 100)"
     );
+    let many: Vec<f32> = (0..20_000).map(|score| score as f32).collect();
+    let rare = calibrate(&many, 0.9999).unwrap().statement("rows");
+    assert!(
+        rare.contains(
+            "of the scores of 20,000 rows: false-alarm rate 0.010 % (95 % interval 0.0012 to 0.036 %; 2 of 20,000)"
+        ),
+        "{rare}"
+    );
     let small = calibrate(&scores[..58], 0.95).unwrap();
     assert!(small.warning().unwrap().contains("58 calibration rows are too few for the 0.95 quantile: 59 are needed"));
 }

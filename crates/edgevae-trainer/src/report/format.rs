@@ -1,7 +1,7 @@
 //! Numbers as a reader sees them: grouped thousands, a fixed number of significant digits, percent.
 
 /// A count with grouped thousands: `1,960`.
-pub(super) fn count(value: usize) -> String {
+pub(crate) fn count(value: usize) -> String {
     group(&value.to_string())
 }
 
@@ -24,7 +24,7 @@ pub(super) fn plural(value: usize, noun: &str) -> String {
 }
 
 /// A quantity with `digits` significant digits; scientific below 1e-4 and from 1e7 on.
-pub(super) fn significant(value: f64, digits: usize) -> String {
+pub(crate) fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return "not finite".to_owned();
     }

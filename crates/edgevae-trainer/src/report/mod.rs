@@ -5,7 +5,7 @@
 //! named as absent with its reason, never shown as 0.
 
 mod charts;
-mod format;
+pub(crate) mod format;
 mod html;
 mod input;
 mod sections;
