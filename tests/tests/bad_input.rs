@@ -204,6 +204,9 @@ fn unusual_but_possible_data_train() {
         train("a,b,fault\n".to_owned() + &rows(60, &|row| format!("{},{row},0\n", wave(row))), "--label fault");
     assert!(metrics["roc_auc"].is_null() && metrics["average_precision"].is_null(), "{metrics}");
     assert!(warnings.contains("every row is labelled normal"), "{warnings}");
+    for undefined in ["precision", "recall", "f1"] {
+        assert!(metrics[undefined].is_null(), "{undefined}: {metrics}");
+    }
 
     let (metrics, warnings) = train("a\n".to_owned() + &rows(20, &|row| format!("{}\n", wave(row))), "");
     assert_eq!((metrics["features"].as_u64(), metrics["n_train"].as_u64()), (Some(1), Some(13)));

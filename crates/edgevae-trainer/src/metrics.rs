@@ -38,9 +38,14 @@ impl Confusion {
         counts
     }
 
-    /// Share of the flagged rows that are anomalies: `tp / (tp + fp)`.
+    /// Whether there are anomalies and normal rows: of one class alone precision is 0 or 1 whatever the scores.
+    fn has_both_classes(&self) -> bool {
+        self.tp + self.fn_ > 0 && self.fp + self.tn > 0
+    }
+
+    /// Share of the flagged rows that are anomalies: `tp / (tp + fp)`; `None` with one class only.
     pub fn precision(&self) -> Option<f64> {
-        ratio(self.tp, self.tp + self.fp)
+        ratio(self.tp, self.tp + self.fp).filter(|_| self.has_both_classes())
     }
 
     /// Share of the anomalies that are flagged: `tp / (tp + fn)`.
@@ -48,9 +53,9 @@ impl Confusion {
         ratio(self.tp, self.tp + self.fn_)
     }
 
-    /// Harmonic mean of precision and recall: `2 tp / (2 tp + fp + fn)`; `None` without anomalies.
+    /// Harmonic mean of precision and recall: `2 tp / (2 tp + fp + fn)`; `None` with one class only.
     pub fn f1(&self) -> Option<f64> {
-        self.recall().and_then(|_| ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn_))
+        ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn_).filter(|_| self.has_both_classes())
     }
 
     /// Share of the normal rows that are flagged: `fp / (fp + tn)`.

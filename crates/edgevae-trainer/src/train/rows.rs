@@ -38,8 +38,12 @@ impl Rows {
         if let Some(labels) = labels {
             let anomalies = labels.iter().filter(|label| **label).count();
             if anomalies == 0 || anomalies == rows {
-                let class = if anomalies == 0 { "normal" } else { "an anomaly" };
-                warnings.push(format!("every row is labelled {class}: label metrics cannot be computed and are null"));
+                let (class, undefined) = if anomalies == 0 {
+                    ("normal", "ROC-AUC, average precision, precision, recall and F1")
+                } else {
+                    ("an anomaly", "ROC-AUC, average precision, precision and F1")
+                };
+                warnings.push(format!("every row is labelled {class}: {undefined} cannot be computed and are null"));
             }
         }
         let Split { train: mut fit, test } = divided(dataset, options);
