@@ -209,6 +209,61 @@ fn calibrate_keeps_the_weights_and_moves_the_threshold() {
 }
 
 #[test]
+fn a_score_at_the_threshold_is_no_anomaly_for_any_kind_of_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |row: usize| format!("{},{}\n", (row as f32 * 0.7).sin(), ["idle", "run", "boost"][row % 3]);
+    fs::write(dir.path().join("raw.csv"), "a,mode\n".to_owned() + &(0..120).map(text).collect::<String>()).unwrap();
+    edgevae(dir.path(), "synth --rows 300 --features 3 --out plain.csv").ok();
+    for rows in ["plain.csv", "raw.csv"] {
+        let small = "--epochs 2 --beta-warmup 2 --hidden 4 --latent 1 --quiet --out run --force";
+        edgevae(dir.path(), &format!("train --data {rows} {small}")).ok();
+        let first = |model: &str| {
+            let text = edgevae(dir.path(), &format!("score --model {model} --data {rows} --quiet")).ok();
+            let (score, verdict) = text.lines().nth(1).unwrap()[2..].split_once(',').unwrap();
+            (score.to_owned(), verdict.to_owned())
+        };
+        let (score, _) = first("run/model.evae");
+        let at = |threshold: &str| {
+            let calibrate = format!("calibrate --model run/model.evae --data {rows} --quiet");
+            edgevae(dir.path(), &format!("{calibrate} --threshold {threshold} --out at.evae")).ok();
+            first("at.evae").1
+        };
+        assert_eq!(at(&score), "0", "{rows}: equal is not above");
+        let below = f32::from_bits(score.parse::<f32>().unwrap().to_bits() - 1);
+        assert_eq!(at(&below.to_string()), "1", "{rows}");
+    }
+}
+
+#[test]
+fn every_row_of_the_data_is_accounted_for() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 1000 --features 3 --out rows.csv").ok();
+    let small = "--epochs 2 --beta-warmup 2 --hidden 4 --latent 1 --quiet --out run --force";
+    let counts = |more: &str| {
+        edgevae(dir.path(), &format!("train --data rows.csv {small} {more}")).ok();
+        let metrics = json(&dir.path().join("run/metrics.json"));
+        let names = ["n_train", "n_validation", "n_calibration", "n_footing", "n_trimmed", "n_test"];
+        names.map(|name| metrics[name].as_u64().unwrap())
+    };
+    assert_eq!(counts("--label label --patience 3"), [720, 80, 0, 0, 0, 200]);
+    let footing = "--label label --score density --contamination 0.1";
+    let [train, 0, 0, footing, trimmed, 200] = counts(footing) else { panic!("{:?}", counts(footing)) };
+    assert!(footing > 100 && trimmed > 50 && train + footing + trimmed == 800, "{train} {footing} {trimmed}");
+    let report = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    assert!(report.contains("rows to compare heads") && report.contains("rows left out after a first fit"));
+    assert_eq!(counts("--ignore label"), [640, 0, 160, 0, 0, 200]);
+}
+
+#[test]
+fn stored_rows_beside_other_heads_are_calibrated_in_the_unit_of_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = "train --synth rows=800 --score density --epochs 4 --beta-warmup 2 --quiet --out run";
+    edgevae(dir.path(), train).ok();
+    let threshold = json(&dir.path().join("run/metrics.json"))["threshold"].as_f64().unwrap();
+    assert!((1.0..6.0).contains(&threshold), "about ln 20 nats: {threshold}");
+}
+
+#[test]
 fn evaluate_gives_the_metrics_of_a_labelled_file() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), "synth --rows 2000 --out rows.csv").ok();

@@ -70,6 +70,12 @@ pub struct DatasetSummary {
     pub train_anomalies: Option<usize>,
     /// Rows kept out of the fit for the threshold only; 0 when the threshold comes from other rows.
     pub calibration_rows: usize,
+    /// Rows that early stopping watched.
+    pub validation_rows: usize,
+    /// Rows that only bring several heads to one footing.
+    pub footing_rows: usize,
+    /// Rows of the highest scores of a first fit, left out of the second.
+    pub trimmed_rows: usize,
     /// Test rows.
     pub test_rows: usize,
     /// Anomalies among the test rows; `None` without labels.

@@ -20,7 +20,7 @@ use crate::options::{Options, Score, SplitBy};
 use crate::quantize::Quantized;
 use crate::results::{self, Quality};
 use crate::scoring::RowVerdict;
-use crate::train::Trained;
+use crate::train::{KeptOut, Trained};
 
 /// Where the rows come from.
 #[derive(Clone, Debug)]
@@ -203,6 +203,8 @@ struct Metrics<'a> {
     calibration: CalibrationRecord,
     n_train: usize,
     n_test: usize,
+    #[serde(flatten)]
+    kept_out: KeptOut,
     n_dropped: u64,
     split: String,
     columns: &'a [String],
@@ -302,6 +304,7 @@ impl Run<'_> {
             },
             n_train: trained.n_fitted,
             n_test: trained.test_rows.len(),
+            kept_out: trained.kept_out,
             n_dropped: source.dropped_rows(),
             split: options.split.to_string(),
             columns: source.input().map_or(&[], |input| &input.notes),

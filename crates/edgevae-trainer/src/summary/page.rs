@@ -93,7 +93,6 @@ impl Run<'_> {
         let labels = trained.test_labels.as_deref();
         let count =
             |rows: &[usize]| dataset.labels.as_ref().map(|labels| rows.iter().filter(|&&row| labels[row]).count());
-        let holdout = trained.calibration_set == CalibrationSet::Holdout;
         Report {
             title: format!("edgevae: {}", source.name()),
             tool_version: crate::export::TOOL.into(),
@@ -104,7 +103,10 @@ impl Run<'_> {
                 anomalies: dataset.anomalies().filter(|_| !source.is_streamed()),
                 train_rows: trained.n_fitted,
                 train_anomalies: count(&trained.fitted_rows).filter(|_| !source.is_streamed()),
-                calibration_rows: if holdout { trained.calibration.rows } else { 0 },
+                calibration_rows: trained.kept_out.calibration,
+                validation_rows: trained.kept_out.validation,
+                footing_rows: trained.kept_out.footing,
+                trimmed_rows: trained.kept_out.trimmed,
                 test_rows: trained.test_rows.len(),
                 test_anomalies: count(&trained.test_rows),
                 dropped_rows: source.dropped_rows() as usize,

@@ -104,6 +104,23 @@ pub enum TrainError {
     },
 }
 
+/// Rows of the training split that were not fitted, by what they were for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct KeptOut {
+    /// Early stopping watched them.
+    #[serde(rename = "n_validation")]
+    pub validation: usize,
+    /// The threshold comes from them, and where there are several heads their common footing.
+    #[serde(rename = "n_calibration")]
+    pub calibration: usize,
+    /// Only the common footing of several heads comes from them.
+    #[serde(rename = "n_footing")]
+    pub footing: usize,
+    /// Those of the highest scores of a first fit, left out of the second ([`Options::trim`]).
+    #[serde(rename = "n_trimmed")]
+    pub trimmed: usize,
+}
+
 /// A training run's result.
 pub struct Trained {
     /// The calibrated model file, reloaded and compared.
@@ -120,6 +137,8 @@ pub struct Trained {
     pub n_fitted: usize,
     /// Rows of the data set that were fitted (without validation and calibration shares).
     pub fitted_rows: Vec<usize>,
+    /// What became of the rows that were neither fitted nor tested; on a stream those of the sample.
+    pub kept_out: KeptOut,
     /// Rows of the data set kept for evaluation.
     pub test_rows: Vec<usize>,
     /// Scores of `test_rows` by the core.
@@ -335,6 +354,10 @@ impl<'d> Fitted<'d> {
             Ok(order.into_iter().map(|at| rows[at]).collect())
         };
         let (fit, footing) = (keep(&self.rows.fit)?, keep(&self.rows.footing)?);
+        let left = |before: &[usize], after: &[usize]| before.len() - after.len();
+        // A footing that is the holdout goes on as the rows of the threshold.
+        let of_footing = if self.rows.own_footing() > 0 { left(&self.rows.footing, &footing) } else { 0 };
+        self.rows.trimmed = left(&self.rows.fit, &fit) + of_footing;
         (self.rows.fit, self.rows.footing) = (fit, footing);
         Ok(())
     }
@@ -383,6 +406,12 @@ impl<'d> Fitted<'d> {
             calibration_set: set,
             n_fitted: self.n_fitted,
             fitted_rows: rows.fit.clone(),
+            kept_out: KeptOut {
+                validation: rows.validation.len(),
+                calibration: rows.holdout.len(),
+                footing: rows.own_footing(),
+                trimmed: rows.trimmed,
+            },
             test_rows: rows.test.clone(),
             test_scores,
             test_labels,

@@ -23,6 +23,8 @@ pub(super) struct Rows {
     /// Rows that bring several heads to one footing: the holdout, else a share of their own where one of the heads stores
     /// rows, else none, and the fitted rows serve.
     pub footing: Vec<usize>,
+    /// Rows that a first fit left out of the fit and the footing ([`Options::trim`]).
+    pub trimmed: usize,
     pub test: Vec<usize>,
 }
 

@@ -19,9 +19,13 @@ pub(super) fn render(report: &Report) -> String {
         ("features", count(data.features)),
         ("rows of the fit", with(data.train_rows, data.train_anomalies)),
     ];
-    if data.calibration_rows > 0 {
-        rows.push(("rows for the threshold only", count(data.calibration_rows)));
-    }
+    let kept_out = [
+        ("rows for early stopping", data.validation_rows),
+        ("rows for the threshold only", data.calibration_rows),
+        ("rows to compare heads", data.footing_rows),
+        ("rows left out after a first fit", data.trimmed_rows),
+    ];
+    rows.extend(kept_out.into_iter().filter(|(_, rows)| *rows > 0).map(|(name, rows)| (name, count(rows))));
     rows.push(("test rows", with(data.test_rows, data.test_anomalies)));
     rows.push(("rows dropped for missing cells", count(data.dropped_rows)));
     rows.push(("constant columns (kept with scale 1)", names(&data.constant_columns)));
