@@ -6,8 +6,9 @@ use thiserror::Error;
 
 /// Centre and scale of each feature: `x = (raw - mean) * (1 / scale)`.
 ///
-/// By [`Scaler::fit`] these are the mean and the population standard deviation (divided by `n`, not `n - 1`), or 1 for a constant
-/// feature; by [`Scaler::robust`] the median and the quartile range. The mean doubles as the fill value of missing cells, so that a filled cell becomes exactly 0.
+/// By [`Scaler::fit`] these are the mean and the population standard deviation (divided by `n`, not `n - 1`), or 1 for a
+/// constant feature; by [`Scaler::robust`] the median and the quartile range. The mean doubles as the fill value of missing
+/// cells, so that a filled cell becomes exactly 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaler {
     /// Mean or median of each feature over its present values, `[IN]`, raw units.

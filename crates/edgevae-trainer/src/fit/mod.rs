@@ -163,8 +163,9 @@ impl FitOptions {
 /// Fits a network to the training rows.
 ///
 /// Minimizes `reconstruction_loss + beta * kl`: the negative log-likelihood summed over features, less its constant,
-/// plus beta times the KL divergence summed over latents, both averaged over the batch; at beta 1 the negative ELBO. `on_epoch` sees every epoch as it ends and may end the fit with `ControlFlow::Break`. The same rows and
-/// options give the same bits, whatever `threads` is.
+/// plus beta times the KL divergence summed over latents, both averaged over the batch; at beta 1 the negative ELBO.
+/// `on_epoch` sees every epoch as it ends and may end the fit with `ControlFlow::Break`. The same rows and options give
+/// the same bits, whatever `threads` is.
 ///
 /// # Shapes
 /// - `train`, `validation`: `[ROWS, IN]`, scaled

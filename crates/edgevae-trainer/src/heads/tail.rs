@@ -9,9 +9,9 @@ const BEYOND: f64 = 0.1;
 
 /// The tail of these scores as the model file holds it: step, rate, knots; see [`edgevae_core::head::tail::Tail`].
 ///
-/// Knot `k` is the quantile of `scores` that a share `exp(-k step)` exceeds, and counts `weight * k step` in the mean of the heads. The rate is `ln 2` over the *median* excess
-/// beyond the last knot, which equals one over the mean for an exponential tail and, other than the mean, does not care
-/// that a few of the rows may be anomalies.
+/// Knot `k` is the quantile of `scores` that a share `exp(-k step)` exceeds, and counts `weight * k step` in the mean of
+/// the heads. The rate is `ln 2` over the *median* excess beyond the last knot, which equals one over the mean for an
+/// exponential tail and, other than the mean, does not care that a few of the rows may be anomalies.
 ///
 /// # Panics
 /// Without scores.

@@ -6,6 +6,9 @@ use crate::metrics::{PrecisionRecallPoint, RocPoint};
 use crate::quantize;
 use crate::results::Quality;
 
+/// Rows whose contributions fit beside each other on a page.
+pub const MOST_WORST_ROWS: usize = 8;
+
 /// Everything that the page shows; no number of it is computed here.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -31,7 +34,7 @@ pub struct Report {
     pub precision_recall: Vec<PrecisionRecallPoint>,
     /// What the contributions of `worst_rows` are.
     pub contribution: Contribution,
-    /// The rows with the highest scores, worst first.
+    /// The rows with the highest scores, worst first; of more than [`MOST_WORST_ROWS`] the first.
     pub worst_rows: Vec<WorstRow>,
     /// Names of the features, `[IN]`, in the order of the model.
     pub feature_names: Vec<String>,

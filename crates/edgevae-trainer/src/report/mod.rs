@@ -18,8 +18,8 @@ use std::io;
 use plotters::drawing::DrawingAreaErrorKind;
 
 pub use input::{
-    CalibrationNote, ComparedScore, Contribution, DatasetSummary, LatentMap, LatentSummary, QuantizedForm, Report,
-    ScoredRows, WorstRow,
+    CalibrationNote, ComparedScore, Contribution, DatasetSummary, LatentMap, LatentSummary, MOST_WORST_ROWS,
+    QuantizedForm, Report, ScoredRows, WorstRow,
 };
 
 /// A report that contradicts itself, or a picture that could not be drawn.

@@ -9,10 +9,6 @@ use crate::options::{Likelihood, Preset, Scaling, Schedule, Score, TrainOn};
 use crate::report::{self, Report, ReportError};
 use crate::train::{PARITY_LIMIT, Trained};
 use edgevae_core::SliceDetector;
-use edgevae_core::format::CalibrationSet;
-
-/// Rows whose errors the page shows feature by feature.
-const WORST_ROWS: usize = 10;
 
 fn scored(score: Score, trained: &Trained) -> report::ScoredRows {
     report::ScoredRows {
@@ -275,7 +271,7 @@ impl Run<'_> {
         let Self { dataset, source, trained, .. } = self;
         let mut order: Vec<usize> = (0..trained.test_scores.len()).collect();
         order.sort_by(|&a, &b| trained.test_scores[b].total_cmp(&trained.test_scores[a]));
-        order.truncate(WORST_ROWS);
+        order.truncate(report::MOST_WORST_ROWS);
         let model = trained.model.model().expect("training has loaded this model");
         let mut scratch = vec![0.0; model.scratch_len()];
         let mut detector = SliceDetector::new(&model, &mut scratch).expect("the scratch has the length asked for");

@@ -423,8 +423,8 @@ impl<'d> Fitted<'d> {
         })
     }
 
-    /// The int8 form of a model that [`Fitted::finish`] made: ranges, and fine-tuning for some epochs, from the fitted rows, a threshold of its own from
-    /// the rows that gave the float model's, compared with it on the test rows.
+    /// The int8 form of a model that [`Fitted::finish`] made: ranges, and fine-tuning for some epochs, from the fitted rows,
+    /// a threshold of its own from the rows that gave the float model's, compared with it on the test rows.
     ///
     /// # Errors
     /// [`QuantizeError`].

@@ -2,15 +2,13 @@
 
 use crate::report::format::{count, plural, significant};
 use crate::report::html::{Escaped, paragraph, section};
-use crate::report::{Report, WorstRow};
+use crate::report::{MOST_WORST_ROWS, Report, WorstRow};
 
-/// Rows that fit beside each other on a page.
-const MOST_ROWS: usize = 8;
 /// Features listed one by one; the others are summed.
 const MOST_FEATURES: usize = 15;
 
 pub(super) fn render(report: &Report) -> String {
-    let rows = &report.worst_rows[..report.worst_rows.len().min(MOST_ROWS)];
+    let rows = &report.worst_rows[..report.worst_rows.len().min(MOST_WORST_ROWS)];
     if rows.is_empty() || report.feature_names.is_empty() {
         return section("worst-rows", "Worst rows", &paragraph("There are no scored rows to explain."));
     }
