@@ -50,7 +50,7 @@ fn a_signed_model_is_taken_by_whoever_has_the_public_key_and_by_nobody_else() {
     let refused = Model::from_signed_bytes(bytes.as_slice(), &key_of(dir, "other.pub"));
     assert_eq!(refused.unwrap_err(), SignatureError::Wrong);
 
-    edgevae(dir, "quantize --model m.evae --data rows.csv --ignore label --out q.evae --quiet").ok();
+    edgevae(dir, "quantize --model m.evae --data rows.csv --label label --out q.evae --quiet").ok();
     edgevae(dir, "sign --model q.evae --key k --out sq.evae").ok();
     edgevae(dir, "verify --model sq.evae --key k.pub").ok();
     edgevae(dir, "verify --model sq.evae --key other.pub").fails_with(&["sq.evae", "another key"]);
