@@ -70,11 +70,7 @@ pub fn watch<B: Board<IN, V>, V, const IN: usize>(
     mut score: impl FnMut(&[f32; IN]) -> Result<V, ScoreError>,
     board: &mut B,
 ) -> Result<(), B::Error> {
-    let mut sample = [0.0; IN];
-    while board.sample(&mut sample)? {
-        board.show(score(&sample))?;
-    }
-    Ok(())
+    watch_series(|sample| score(sample).map(Some), board)
 }
 
 /// Scores a series of samples until the board has none any more: `push` is that of a detector of raw rows, which has a
@@ -97,8 +93,73 @@ pub fn watch_series<B: Board<IN, V>, V, const IN: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::State;
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::{Board, State, watch, watch_series};
     use edgevae_core::{ScoreError, Verdict};
+
+    /// Readings to come, and what was shown of those that came; the lamp fails with the reading 9.
+    struct Bench {
+        readings: std::vec::IntoIter<f32>,
+        shown: Vec<State>,
+    }
+
+    impl Board<1> for Bench {
+        type Error = &'static str;
+
+        fn sample(&mut self, [sample]: &mut [f32; 1]) -> Result<bool, &'static str> {
+            let next = self.readings.next();
+            *sample = next.unwrap_or(*sample);
+            Ok(next.is_some())
+        }
+
+        fn show(&mut self, outcome: Result<Verdict, ScoreError>) -> Result<(), &'static str> {
+            if outcome.is_ok_and(|verdict| verdict.score == 9.0) {
+                return Err("the lamp does not answer");
+            }
+            self.shown.push(outcome.into());
+            Ok(())
+        }
+    }
+
+    fn bench(readings: &[f32]) -> Bench {
+        Bench { readings: readings.to_vec().into_iter(), shown: vec![] }
+    }
+
+    /// A score is the reading itself; what is not finite has none.
+    fn score([reading]: &[f32; 1]) -> Result<Verdict, ScoreError> {
+        let verdict = Verdict { score: *reading, is_anomaly: *reading > 1.0 };
+        if reading.is_finite() { Ok(verdict) } else { Err(ScoreError::NonFinite { index: 0 }) }
+    }
+
+    #[test]
+    fn every_sample_is_scored_and_shown_until_there_is_none_any_more() {
+        let mut board = bench(&[0.5, 2.0, f32::NAN, 0.25]);
+        assert_eq!(watch(score, &mut board), Ok(()));
+        assert_eq!(board.shown, [State::Normal, State::Anomaly, State::SensorFault, State::Normal]);
+    }
+
+    #[test]
+    fn a_series_shows_what_is_due_and_every_fault() {
+        let mut board = bench(&[2.0, 0.5, f32::NAN, 2.0, 2.0]);
+        let mut rows = 0;
+        let every_second = |sample: &[f32; 1]| {
+            rows += 1;
+            score(sample).map(|verdict| (rows % 2 == 0).then_some(verdict))
+        };
+        assert_eq!(watch_series(every_second, &mut board), Ok(()));
+        assert_eq!(board.shown, [State::Normal, State::SensorFault, State::Anomaly]);
+    }
+
+    #[test]
+    fn the_error_of_a_driver_ends_the_watch() {
+        let mut board = bench(&[0.5, 9.0, 0.5]);
+        assert_eq!(watch(score, &mut board), Err("the lamp does not answer"));
+        assert_eq!(board.shown, [State::Normal]);
+    }
 
     #[test]
     fn a_sample_without_a_score_is_a_fault_and_never_normal() {

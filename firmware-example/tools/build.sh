@@ -4,7 +4,8 @@
 #   build.sh BOARD PROGRAM[,PROGRAM...] [CARGO FLAG...]
 #
 # EDGEVAE_MODEL is the model to embed (default: firmware-example/model.evae, else the reference net, in integers where
-# EDGEVAE_NUMBERS is int8). An int8 model is built for the very core, so that its kernel may use DSP extension or Helium.
+# EDGEVAE_NUMBERS is int8, for raw rows where it is raw). An int8 model is built for the very core, so that its kernel may
+# use DSP extension or Helium.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,8 +18,8 @@ toolchain=$("$here/setup.sh" --toolchain)
 export EDGEVAE_BOARD=$board
 [ -z "${EDGEVAE_MODEL:-}" ] || EDGEVAE_MODEL=$(realpath "$EDGEVAE_MODEL")
 model=${EDGEVAE_MODEL:-$here/model.evae} numbers=${EDGEVAE_NUMBERS:-float32}
-# The first byte of a model's header is 1 for integers.
-[ ! -r "$model" ] || [ "$(od -An -tu1 -j9 -N1 "$model")" -ne 1 ] || numbers=int8
+# The first byte of a model's header is 1 for integers; a shorter file is no model, and od's word on it helps nobody.
+[ ! -r "$model" ] || [ "$(od -An -tu1 -j9 -N1 "$model" 2>/dev/null | tr -d ' ')" != 1 ] || numbers=int8
 if [ "$numbers" = int8 ] && [ -n "$cpu" ]; then export RUSTFLAGS="${RUSTFLAGS:-} -C target-cpu=$cpu"; fi
 folder=${CARGO_TARGET_DIR:-$here/target}
 mkdir -p "$folder/images/$board"

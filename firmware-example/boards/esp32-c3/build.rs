@@ -1,5 +1,5 @@
 //! Embeds the model; the memory map is esp-hal's.
 
 fn main() {
-    edgevae_embed::model(64 * 1024);
+    edgevae_embed::float_model(64 * 1024);
 }

@@ -3,5 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=memory.x");
     println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
-    edgevae_embed::model(64 * 1024);
+    edgevae_embed::float_model(64 * 1024);
 }

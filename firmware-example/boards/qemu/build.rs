@@ -34,7 +34,7 @@ fn main() {
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
 
     let ram: usize = ram_bytes.parse().expect("boards.csv: ram_bytes is a number");
-    edgevae_embed::model(ram - OTHER_RAM);
+    edgevae_embed::any_model(ram - OTHER_RAM);
 }
 
 /// The line of `boards.csv` that begins with `name`.

@@ -1,4 +1,5 @@
-//! The net that the budget is measured with: 10-64-32-8-32-64-10, random weights, in `f32` and in integers.
+//! The net that the budget is measured with: 10-64-32-8-32-64-10, random weights, in `f32`, in integers, and behind an
+//! encoder and a window.
 //!
 //! Fixed here and not trained, so that instruction counts move only when the code that is measured moves.
 
@@ -19,6 +20,10 @@ const LAYERS: [(usize, Activation); 6] = [
 /// Postcard strings `f0` to `f9`.
 const NAMES: &[u8] = b"\x02f0\x02f1\x02f2\x02f3\x02f4\x02f5\x02f6\x02f7\x02f8\x02f9";
 
+/// A postcard value: one column `time`, a time of day, whose sine and cosine are summarized (five features each) over
+/// windows of four rows. It takes an encoder and a window through the deepest of their code.
+const INPUT_SECTION: &[u8] = b"\x01\x0c\x04time\x00\x03\x00\xc0\xa8\x47\x01\x01\x04\x01\x01";
+
 /// The model file's bytes.
 pub fn file() -> Vec<u8> {
     let words: Vec<i32> = tensors().into_iter().map(|value| value.to_bits().cast_signed()).collect();
@@ -28,6 +33,15 @@ pub fn file() -> Vec<u8> {
 /// The same net in integers.
 pub fn int8_file() -> Vec<u8> {
     encode(&Header { numbers: Numbers::Int8, ..header() }, &words())
+}
+
+/// The same net for raw rows.
+pub fn raw_file() -> Vec<u8> {
+    let (header, tensors) = (header(), tensors());
+    let mut out = vec![0; format::max_encoded_len(&header, tensors.len()) + INPUT_SECTION.len()];
+    let length = format::encode_with_input(&header, INPUT_SECTION, &tensors, &mut out);
+    out.truncate(length.expect("the buffer is as long as an encoder may need"));
+    out
 }
 
 fn header() -> Header<'static> {

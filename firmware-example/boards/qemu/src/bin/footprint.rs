@@ -22,9 +22,10 @@ fn main() -> ! {
         && let Ok(detector) = &mut EmbeddedDetector::new(model)
     {
         #[cfg(feature = "reachable-panic")]
-        assert!(detector.score(black_box(&[f32::NAN; IN])).is_err());
+        assert!(next(detector, black_box(&[f32::NAN; IN])).is_err());
         loop {
-            black_box(detector.score(black_box(&[0.0_f32; IN])).is_ok_and(|verdict| verdict.is_anomaly));
+            let outcome = next(detector, black_box(&[0.0; IN]));
+            black_box(outcome.is_ok_and(|verdict| verdict.is_some_and(|verdict| verdict.is_anomaly)));
         }
     }
     loop {}

@@ -9,13 +9,11 @@
 
 use core::fmt;
 
-use edgevae_core::{
-    Detector, LoadError, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict, ScoreError, Verdict,
-};
-#[cfg(feature = "all-heads")]
-use edgevae_core::{RawDetector, RawModel};
+#[cfg(feature = "encoding")]
+use edgevae_core::RawModel;
+use edgevae_core::{LoadError, Model, QuantizedModel, QuantizedVerdict, ScoreError, Verdict};
 use edgevae_firmware::{Board, State, watch_series};
-use qemu::model::{EmbeddedDetector, EmbeddedModel, EmbeddedVerdict, IN, MODEL};
+use qemu::model::{EmbeddedDetector, EmbeddedModel, EmbeddedVerdict, IN, MODEL, next};
 use qemu::{end, entry};
 use semihosting::eprintln;
 use semihosting::fs::File;
@@ -37,40 +35,7 @@ fn run() -> Result<(), Error> {
     };
     let mut board = Emulated { model: &model, samples, scores, integers, row: 0, state: State::Normal };
     board.scores.write_all(<EmbeddedVerdict as Record<EmbeddedModel<'_>>>::HEADER)?;
-    watch_series(|sample| detector.next(sample), &mut board)
-}
-
-/// A detector of any kind.
-trait Next<V, const N: usize> {
-    /// The verdict on the next sample, if one is due.
-    fn next(&mut self, sample: &[f32; N]) -> Result<Option<V>, ScoreError>;
-}
-
-impl<const N: usize, const WIDTH: usize, const MEMORY: usize> Next<Verdict, N> for Detector<'_, N, WIDTH, MEMORY> {
-    fn next(&mut self, sample: &[f32; N]) -> Result<Option<Verdict>, ScoreError> {
-        self.score(sample).map(Some)
-    }
-}
-
-impl<const N: usize, const WIDTH: usize> Next<QuantizedVerdict, N> for QuantizedDetector<'_, N, WIDTH> {
-    fn next(&mut self, sample: &[f32; N]) -> Result<Option<QuantizedVerdict>, ScoreError> {
-        self.score(sample).map(Some)
-    }
-}
-
-#[cfg(feature = "all-heads")]
-impl<
-    const N: usize,
-    const ENCODED: usize,
-    const ROWS: usize,
-    const FEATURES: usize,
-    const WIDTH: usize,
-    const MEMORY: usize,
-> Next<Verdict, N> for RawDetector<'_, N, ENCODED, ROWS, FEATURES, WIDTH, MEMORY>
-{
-    fn next(&mut self, sample: &[f32; N]) -> Result<Option<Verdict>, ScoreError> {
-        self.push(sample)
-    }
+    watch_series(|sample| next(&mut detector, sample), &mut board)
 }
 
 /// A verdict of a model `M` as `edgevae score` writes it.
@@ -103,7 +68,7 @@ impl Record<Model<'_>> for Verdict {
     }
 }
 
-#[cfg(feature = "all-heads")]
+#[cfg(feature = "encoding")]
 impl<'m> Record<RawModel<'m>> for Verdict {
     fn score(self, _: &RawModel<'m>) -> f32 {
         self.score
@@ -162,14 +127,8 @@ impl Board<IN, EmbeddedVerdict> for Emulated<'_> {
             return Ok(false);
         }
         self.row = u32::from_le_bytes(number);
-        for value in sample {
-            let mut bytes = [0; 4];
-            if !self.fill(&mut bytes)? {
-                return Err(Error::CutShort(self.row));
-            }
-            *value = f32::from_le_bytes(bytes);
-        }
-        Ok(true)
+        // Little-endian as the core is; a row is one call of the host, which stops the emulator.
+        if self.fill(bytemuck::must_cast_slice_mut(sample))? { Ok(true) } else { Err(Error::CutShort(self.row)) }
     }
 
     fn show(&mut self, outcome: Result<EmbeddedVerdict, ScoreError>) -> Result<(), Error> {
@@ -203,8 +162,8 @@ impl Board<IN, EmbeddedVerdict> for Emulated<'_> {
 }
 
 impl Emulated<'_> {
-    /// Reads four bytes; `false` at the end of the file.
-    fn fill(&mut self, bytes: &mut [u8; 4]) -> Result<bool, Error> {
+    /// Fills `bytes`; `false` at the end of the file.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<bool, Error> {
         let mut filled = 0;
         while filled < bytes.len() {
             match self.samples.read(&mut bytes[filled..])? {
