@@ -52,5 +52,5 @@ case $code in
   124) echo "emulate.sh: $board has not ended after $limit s: at pc ${pc:-unknown}" >&2 ;;
   102) pc=$(sed -nE 's/.* at pc (0x[0-9a-f]+).*/\1/p' "$scratch/said" | tail -n 1) ;;
 esac
-if [ -n "${pc:-}" ] && command -v addr2line >/dev/null; then addr2line -fCpe "$elf" "$pc" | sed 's/^/  in /' >&2; fi
+if [ -n "${pc:-}" ] && command -v addr2line >/dev/null; then addr2line -fCipe "$elf" "$pc" | sed 's/^/  in /' >&2; fi
 exit "$code"

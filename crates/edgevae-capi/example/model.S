@@ -6,3 +6,4 @@
 model_begin:
   .incbin MODEL
 model_end:
+  .section .note.GNU-stack, "", %progbits

@@ -3,16 +3,14 @@
 
 /* Written by `cargo test -p edgevae-capi` with EDGEVAE_WRITE_HEADER=1; do not edit. */
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 // Bytes of an `edgevae_model`, for those who place it by hand.
 #define EDGEVAE_MODEL_SIZE 256
 
-// Alignment of an `edgevae_model`, and of the bytes of a model file at the least.
+// Alignment of an `edgevae_model`, for the same.
 #define EDGEVAE_MODEL_ALIGN 8
 
 // What a call came to. New codes may be added at the end: treat an unknown one as a fault.
@@ -124,9 +122,6 @@ enum edgevae_status edgevae_explain(const struct edgevae_model *model,
                                     size_t scratch_length,
                                     float *contributions,
                                     size_t contributions_length);
-
-// A status in words, for a log; any number is answered.
-const char *edgevae_status_text(int32_t status);
 
 // A status in words, for a log; any number is answered.
 const char *edgevae_status_text(int32_t status);

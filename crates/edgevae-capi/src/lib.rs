@@ -20,7 +20,7 @@ pub use status::{edgevae_status, edgevae_status_text};
 
 /// Bytes of an `edgevae_model`, for those who place it by hand.
 pub const EDGEVAE_MODEL_SIZE: usize = 256;
-/// Alignment of an `edgevae_model`, and of the bytes of a model file at the least.
+/// Alignment of an `edgevae_model`, for the same.
 pub const EDGEVAE_MODEL_ALIGN: usize = 8;
 
 /// A checked view of a model file. Its contents are private; it may be moved, and needs no clean-up.
@@ -57,8 +57,9 @@ pub unsafe extern "C" fn edgevae_model_load(
     if model.is_null() || bytes.is_null() {
         return edgevae_status::NullPointer;
     }
+    // No memory is as large: more bytes than any file has.
     if length > isize::MAX as usize {
-        return edgevae_status::WrongLength;
+        return edgevae_status::TrailingBytes;
     }
     // SAFETY: the caller vouches for `length` bytes that outlive the model.
     match Model::from_bytes(unsafe { slice::from_raw_parts(bytes, length) }) {

@@ -45,6 +45,10 @@ fn every_refusal_is_a_status_and_writes_no_verdict() {
     assert_eq!(load(&MODEL[..40]).0, edgevae_status::Truncated);
     let damaged: Vec<u64> = vec![0; MODEL.len().div_ceil(8)];
     assert_eq!(load(bytemuck::cast_slice(&damaged)).0, edgevae_status::NotAModel);
+    let mut storage = std::mem::MaybeUninit::uninit();
+    // SAFETY: a length beyond any memory is refused before a byte is read.
+    let status = unsafe { edgevae_model_load(storage.as_mut_ptr(), MODEL.as_ptr(), usize::MAX) };
+    assert_eq!(status, edgevae_status::TrailingBytes);
     let (_, model) = load(MODEL);
     let untouched = edgevae_verdict { score: -1.0, is_anomaly: true };
     let mut verdict = untouched;
