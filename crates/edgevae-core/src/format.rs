@@ -377,6 +377,7 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a
 }
 
 /// The header of a file that was decoded before.
+#[cfg(feature = "int8")]
 pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
     let mut header = Header::empty();
     let read = bytes.get(HEADER_AT..).and_then(|bytes| Reader(bytes).header(&mut header));

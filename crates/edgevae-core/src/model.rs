@@ -190,9 +190,8 @@ impl<'a> Model<'a> {
 
     /// Numbers of scratch memory that a [`SliceDetector`](crate::SliceDetector) needs: `IN + 2 * WIDTH` and
     /// [`Model::memory_len`].
-    #[expect(clippy::arithmetic_side_effects, reason = "at most 9 * 65,535")]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 10 * 65,535: no overflow on a 32-bit target")]
     pub fn scratch_len(&self) -> usize {
-        // At most 10 * 65,535: no overflow on a 32-bit target.
         self.inputs() + 2 * self.width() + self.memory_len()
     }
 
