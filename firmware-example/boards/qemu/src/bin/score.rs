@@ -2,7 +2,8 @@
 //!
 //! Reads `samples.bin` (from `edgevae samples`: the row's number as `u32`, then `IN` times `f32`, little-endian), writes
 //! `scores.csv`, and with an int8 model `integers.bin`, its scores as little-endian `u64`. A lamp on standard error shows
-//! where the state changes. A model with an encoder takes raw rows, and a line is written where a window ends.
+//! where the state changes. A model with an encoder takes raw rows, and a line is written where a window ends. A row
+//! without a score has no line, and makes the exit code 3.
 #![no_std]
 #![no_main]
 #![allow(missing_docs, reason = "the entry point of riscv-rt is a public function")]
@@ -18,13 +19,23 @@ use qemu::{end, entry};
 use semihosting::eprintln;
 use semihosting::fs::File;
 use semihosting::io::{self, Read as _, Write as _};
+use semihosting::process;
+
+/// Exit code of a run in which a row had no score.
+const FAULTS: i32 = 3;
 
 #[entry]
 fn main() -> ! {
-    end(run())
+    let outcome = run();
+    if let Ok(faults @ 1..) = outcome {
+        eprintln!("{faults} row{} without a score", if faults == 1 { "" } else { "s" });
+        process::exit(FAULTS)
+    }
+    end(outcome.map(|_| ()))
 }
 
-fn run() -> Result<(), Error> {
+/// The number of rows without a score.
+fn run() -> Result<u32, Error> {
     let model = EmbeddedModel::from_bytes(MODEL).map_err(Error::Load)?;
     let mut detector = EmbeddedDetector::new(&model).map_err(Error::Load)?;
     let (samples, scores) = (File::open(c"samples.bin")?, File::create(c"scores.csv")?);
@@ -33,9 +44,10 @@ fn run() -> Result<(), Error> {
     } else {
         None
     };
-    let mut board = Emulated { model: &model, samples, scores, integers, row: 0, state: State::Normal };
+    let mut board = Emulated { model: &model, samples, scores, integers, row: 0, faults: 0, state: State::Normal };
     board.scores.write_all(<EmbeddedVerdict as Record<EmbeddedModel<'_>>>::HEADER)?;
-    watch_series(|sample| next(&mut detector, sample), &mut board)
+    watch_series(|sample| next(&mut detector, sample), &mut board)?;
+    Ok(board.faults)
 }
 
 /// A verdict of a model `M` as `edgevae score` writes it.
@@ -115,6 +127,7 @@ struct Emulated<'m> {
     scores: File,
     integers: Option<File>,
     row: u32,
+    faults: u32,
     state: State,
 }
 
@@ -146,6 +159,8 @@ impl Board<IN, EmbeddedVerdict> for Emulated<'_> {
             if let Some(integers) = &mut self.integers {
                 integers.write_all(&Record::<Of<'_>>::integer(verdict).to_le_bytes())?;
             }
+        } else {
+            self.faults += 1;
         }
         if State::from(outcome) != self.state {
             self.state = outcome.into();
