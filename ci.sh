@@ -19,10 +19,11 @@ doc() { # documentation builds without a warning
   RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 }
 
-features() { # the core builds and refuses by name with each head alone
+features() { # the core builds without a warning and refuses by name with each head alone
   local head
   for head in mse nll elbo mahalanobis reconstruction-probability joint-mahalanobis neighbours histogram isolation \
     mse,mahalanobis,combination; do
+    cargo clippy -p edgevae-core --no-default-features --features "$head" --lib --locked --quiet -- -D warnings
     cargo test -p edgevae-core --no-default-features --features "$head" --test features --locked --quiet
   done
 }
@@ -84,10 +85,45 @@ setup() { # cross targets, emulators and C tools for the checks below
   firmware-example/setup.sh --c
 }
 
-firmware_lint() { # formatting, lints and unit tests of the firmware example's portable parts
+firmware_lint() { # formatting, lints and unit tests of the firmware example, and of the C interface on its targets
   cargo fmt --manifest-path firmware-example/Cargo.toml --all --check
   cargo clippy --manifest-path firmware-example/Cargo.toml -p edgevae-firmware -p edgevae-embed --all-targets --locked -- -D warnings
   cargo test --manifest-path firmware-example/Cargo.toml -p edgevae-firmware -p edgevae-embed --locked --quiet
+  local target program
+  while IFS=, read -r EDGEVAE_BOARD target; do
+    export EDGEVAE_BOARD
+    # The kernels in assembly, the emulated boards, the panic handler of the C interface: what no lint above has seen.
+    cross_lint "$target" -p edgevae-core --features asm --lib
+    cross_lint "$target" -p edgevae-capi --lib
+    cross_lint "$target" --manifest-path firmware-example/Cargo.toml -p qemu --lib
+    for program in firmware-example/boards/qemu/src/bin/*.rs; do
+      cross_lint "$target" --manifest-path firmware-example/Cargo.toml -p qemu --bin "$(basename "$program" .rs)"
+    done
+  done <<<"an386,thumbv7em-none-eabihf
+virt,riscv32imac-unknown-none-elf"
+  safety_comments
+}
+
+# Lints one crate for a microcontroller: with clippy where the toolchain has it, else with the compiler's own lints.
+cross_lint() { # TARGET CARGO_FLAG...
+  local target=$1 toolchain lint=clippy
+  shift
+  toolchain=$(firmware-example/setup.sh --toolchain)
+  if ! cargo ${toolchain:+"$toolchain"} clippy --version > /dev/null 2>&1; then
+    lint=rustc
+    [ -n "${NO_CROSS_CLIPPY:-}" ] || skipped "clippy for microcontrollers" "rustup target add $target; the compiler's lints are used"
+    NO_CROSS_CLIPPY=told
+  fi
+  cargo ${toolchain:+"$toolchain"} "$lint" --quiet --locked --target "$target" "$@" -- -D warnings
+}
+
+# That every block of `unsafe` on microcontrollers has its reason above it, as clippy's undocumented_unsafe_blocks asks.
+safety_comments() {
+  git ls-files 'firmware-example/*.rs' 'crates/edgevae-capi/*.rs' 'crates/edgevae-core/src/quant/kernel/*.rs' | xargs awk '
+    FNR == 1 { reason = -9 }
+    /SAFETY:/ { reason = FNR }
+    /unsafe \{|unsafe impl/ && !/^ *\/\// && FNR > reason + 4 { print FILENAME ":" FNR ": unsafe without a SAFETY comment above it"; bad = 1 }
+    END { exit bad }' >&2
 }
 
 hardware() { # firmware of every real board builds for its target
@@ -102,6 +138,8 @@ panic_free() { # no panic is reachable from loading and scoring, on any target
 
 firmware() { # emulated boards and the C example give the bits of the desk; every run ends
   setup
+  [ -r "${EDGEVAE_DATA:-../shared/data}/cardio.csv" ] ||
+    skipped "the test on a real data set" "set EDGEVAE_DATA to the folder of cardio.csv"
   cargo test --locked -p edgevae-tests --test firmware -- --ignored --test-threads 1
 }
 

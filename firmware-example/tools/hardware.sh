@@ -14,7 +14,7 @@ unset EDGEVAE_MODEL
 [ ! -e "$here/model.evae" ] || { echo "hardware.sh: firmware-example/model.evae is in the way of the reference nets; move it" >&2; exit 2; }
 
 build() { # BOARD, from its own folder: there lies the configuration that names its target and its link scripts
-  (cd "$here/boards/$1" && cargo ${toolchain:+"$toolchain"} build --quiet --locked --release --target-dir "${CARGO_TARGET_DIR:-$here/target}")
+  (cd "$here/boards/$1" && cargo ${toolchain:+"$toolchain"} rustc --quiet --locked --release --target-dir "${CARGO_TARGET_DIR:-$here/target}" -- -D warnings)
 }
 for board in "${boards[@]}"; do
   while IFS=, read -r numbers refusal; do

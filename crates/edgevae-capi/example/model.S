@@ -6,4 +6,3 @@
 model_begin:
   .incbin MODEL
 model_end:
-  .section .note.GNU-stack, "", %progbits
