@@ -276,7 +276,6 @@ fn what_cannot_take_an_encoder_refuses_it_by_name() {
         .fails_with(&["encoder", "int8"]);
     edgevae(dir.path(), &format!("{train} --quantize --out q")).fails_with(&["encoder", "int8"]);
     edgevae(dir.path(), &format!("{train} --stream --out s")).fails_with(&["--missing indicator", "--stream=false"]);
-    edgevae(dir.path(), "inspect run/model.evae --target cortex-m4").fails_with(&["--target", "encoder"]);
     assert_eq!(names(dir.path()), ["pump.csv", "run"]);
     edgevae(
         dir.path(),
@@ -289,6 +288,9 @@ fn what_cannot_take_an_encoder_refuses_it_by_name() {
     edgevae(dir.path(), "keygen --out key").ok();
     edgevae(dir.path(), "sign --model run/model.evae --key key --out signed.evae").ok();
     edgevae(dir.path(), "verify --model signed.evae --key key.pub").ok();
+    edgevae(dir.path(), "inspect signed.evae --target cortex-m4").fails_with(&["signed.evae", "--target", "signed"]);
+    let told = edgevae(dir.path(), "inspect run/model.evae --target cortex-m4").ok();
+    assert!(told.contains("features `mse,encoding,window`"), "{told}");
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn inspect_lists_heads_with_what_they_cost() {
     };
     let (mse, _) = inspect("mse");
     assert_eq!(mse["detector"], "Detector::<10, 16>");
-    assert_eq!(mse["detector_bytes"], 4 * (10 + 2 * 16));
+    assert_eq!(mse["detector_bytes"], 4 + 4 * (10 + 2 * 16));
     let (combined, text) = inspect("combined");
     let heads: Vec<_> = combined["heads"].as_array().unwrap().iter().map(|head| head["name"].clone()).collect();
     assert_eq!(heads, ["mse", "mahalanobis"]);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::input;
 use crate::model_file::AnyModel;
 use crate::report::format::count;
-use crate::target::{Core, Needs};
+use crate::target::{self, Core, Needs};
 use crate::threshold;
 
 /// A model file's contents but for the weights.
@@ -68,7 +68,7 @@ pub struct Inspection {
     pub target: Option<Needs>,
     /// The type of the detector that the model asks for.
     pub detector: String,
-    /// Bytes of that detector without its reference to the model: what scoring takes in RAM.
+    /// Bytes of that detector on a 32-bit core.
     pub detector_bytes: usize,
 }
 
@@ -236,7 +236,10 @@ impl Inspection {
             AnyModel::Raw(model) => Self::of_raw(model, bytes, signed),
             AnyModel::Int8(model) => Self::of_int8(model, bytes, signed),
         };
-        Self { target: core.map(|core| core.needs(model, inspection.file_bytes)), ..inspection }
+        Self {
+            target: core.map(|core| core.needs(model, inspection.file_bytes, inspection.detector_bytes)),
+            ..inspection
+        }
     }
 
     fn of_raw(raw: &RawModel<'_>, bytes: &[u8], signed: bool) -> Self {
@@ -249,7 +252,10 @@ impl Inspection {
             columns: encoder.columns().map(|column| ColumnInfo::of(&column)).collect(),
             window: (window != WindowSpec::ROW).then(|| WindowInfo::of(window)),
             detector: format!("RawDetector::<{columns}, {encoded}, {}, {sizes}", window.rows),
-            detector_bytes: inner.detector_bytes + 4 * (encoded * (usize::from(window.rows) + 1) + inputs),
+            detector_bytes: target::raw_detector_bytes(
+                inner.detector_bytes,
+                encoded * (usize::from(window.rows) + 1) + inputs,
+            ),
             ..inner
         }
     }
@@ -299,7 +305,7 @@ impl Inspection {
             file_bytes,
             target: None,
             detector: format!("QuantizedDetector::<{}, {}>", model.inputs(), model.width()),
-            detector_bytes: 4 * model.scratch_len(),
+            detector_bytes: target::detector_bytes(model.scratch_len()),
         }
     }
 
@@ -360,7 +366,7 @@ impl Inspection {
             file_bytes,
             target: None,
             detector: format!("Detector::<{}, {}{memory}>", model.inputs(), model.width()),
-            detector_bytes: 4 * model.scratch_len(),
+            detector_bytes: target::detector_bytes(model.scratch_len()),
         }
     }
 

@@ -16,7 +16,8 @@ pub struct Core {
     error_alone: Build,
     all_heads: Build,
     int8: Build,
-    model_ram: usize,
+    raw_error_alone: Build,
+    raw_all_heads: Build,
 }
 
 /// What depends on the kind of model and the heads that are compiled in.
@@ -26,6 +27,23 @@ struct Build {
     code_flash: usize,
     /// Of loading or scoring, whichever is deeper.
     stack: usize,
+    /// The view of the model file.
+    model_ram: usize,
+}
+
+/// Cores that run the code of a core that is measured: the same instructions.
+const ALIASES: [(&str, &str); 2] = [("cortex-m0+", "cortex-m0"), ("cortex-m0plus", "cortex-m0")];
+
+/// A detector of so many numbers: beside them it holds a reference, 4 bytes on every core of the table.
+pub fn detector_bytes(numbers: usize) -> usize {
+    4 + 4 * numbers
+}
+
+/// A detector of raw rows around another, with so many numbers of its own: beside them it holds a reference and the window's
+/// place.
+pub fn raw_detector_bytes(inner: usize, numbers: usize) -> usize {
+    const PLACE: usize = 12;
+    inner + detector_bytes(numbers) + PLACE
 }
 
 /// Flash and RAM that a model needs on a core, bytes.
@@ -56,10 +74,11 @@ impl Core {
     /// The names that are known.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = text.to_ascii_lowercase();
+        let wanted = ALIASES.iter().find(|(alias, _)| *alias == wanted).map_or(wanted.as_str(), |(_, name)| name);
         let named = |core: &Core| {
             let name = core.name.to_ascii_lowercase();
             // Cortex-M4F and Cortex-M4 are told apart by nobody who has one.
-            name == wanted || name.strip_suffix('f') == Some(&wanted)
+            name == wanted || name.strip_suffix('f') == Some(wanted)
         };
         Self::all().find(named).ok_or_else(|| {
             let mut names: Vec<&str> = Self::all().map(|core| core.name).collect();
@@ -72,37 +91,40 @@ impl Core {
         let mut lines = BUDGET.lines().map(|line| line.split(',').collect::<Vec<_>>());
         let names = lines.next().expect("budget.csv has a header");
         lines.map(move |fields| {
-            let field = |name| fields[names.iter().position(|&column| column == name).expect("a column of budget.csv")];
-            let number = |name| -> usize { field(name).parse().expect("numbers in budget.csv") };
-            let build = |features, code_flash, load_stack, score_stack| Build {
-                features,
-                code_flash: number(code_flash),
-                stack: number(score_stack).max(number(load_stack)),
+            let field =
+                |name: &str| fields[names.iter().position(|&column| column == name).expect("a column of budget.csv")];
+            let number = |name: &str| -> usize { field(name).parse().expect("numbers in budget.csv") };
+            // With every head the view is what it is with one.
+            let build = |features, heads, kind| {
+                let column = |name| number(&format!("{name}{kind}{heads}"));
+                Build {
+                    features,
+                    code_flash: column("code_flash"),
+                    stack: column("score_stack").max(column("load_stack")),
+                    model_ram: number(&format!("model_ram{kind}")),
+                }
             };
             Self {
                 name: field("core"),
                 base_flash: number("base_flash"),
-                error_alone: build("mse", "code_flash", "load_stack", "score_stack"),
-                all_heads: build("default", "code_flash_all", "load_stack", "score_stack_all"),
-                int8: build("mse,asm", "code_flash_int8", "load_stack_int8", "score_stack_int8"),
-                model_ram: number("model_ram"),
+                error_alone: build("mse", "", ""),
+                all_heads: build("default", "_all", ""),
+                int8: build("mse,asm", "", "_int8"),
+                raw_error_alone: build("mse,encoding,window", "", "_raw"),
+                raw_all_heads: build("default", "_all", "_raw"),
             }
         })
     }
 
-    /// What a model needs on this core; `file_bytes` is the length of its file.
-    pub fn needs(self, model: &AnyModel<'_>, file_bytes: usize) -> Needs {
-        // A reference, 4 bytes on every core of the table, beside the numbers.
-        let detector_bytes = 4 + 4 * match model {
-            AnyModel::Float(model) => model.scratch_len(),
-            AnyModel::Raw(model) => model.model().scratch_len(),
-            AnyModel::Int8(model) => model.scratch_len(),
-        };
+    /// What a model needs on this core; `file_bytes` is the length of its file, `detector_bytes` of its detector.
+    pub fn needs(self, model: &AnyModel<'_>, file_bytes: usize, detector_bytes: usize) -> Needs {
         let error_alone = model.header().heads.iter().all(|head| head.kind == HeadKind::Mse);
-        let Build { features, code_flash, stack } = match model {
-            AnyModel::Int8(_) => self.int8,
-            AnyModel::Float(_) | AnyModel::Raw(_) if error_alone => self.error_alone,
-            AnyModel::Float(_) | AnyModel::Raw(_) => self.all_heads,
+        let Build { features, code_flash, stack, model_ram } = match (model, error_alone) {
+            (AnyModel::Int8(_), _) => self.int8,
+            (AnyModel::Float(_), true) => self.error_alone,
+            (AnyModel::Float(_), false) => self.all_heads,
+            (AnyModel::Raw(_), true) => self.raw_error_alone,
+            (AnyModel::Raw(_), false) => self.raw_all_heads,
         };
         Needs {
             core: self.name,
@@ -111,7 +133,7 @@ impl Core {
             code_bytes: code_flash,
             image_bytes: self.base_flash + code_flash + file_bytes,
             detector_bytes,
-            model_view_bytes: self.model_ram,
+            model_view_bytes: model_ram,
             stack_bytes: stack,
         }
     }
@@ -137,7 +159,9 @@ mod tests {
     fn cores_go_by_their_names_in_any_case() {
         assert_eq!(Core::parse("cortex-m4"), Core::parse("Cortex-M4F"));
         assert_eq!(Core::parse("cortex-m0").unwrap().name, "Cortex-M0");
+        assert_eq!(Core::parse("Cortex-M0+"), Core::parse("cortex-m0"));
         assert_eq!(Core::parse("rv32imac").unwrap().name, "RV32IMAC");
+        assert_eq!(Core::parse("rv32imc").unwrap().name, "RV32IMC");
         let error = Core::parse("z80").unwrap_err();
         assert!(error.contains("cortex-m0, cortex-m3, cortex-m4f"), "{error}");
     }

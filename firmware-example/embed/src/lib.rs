@@ -50,7 +50,7 @@ pub fn float_model(detector_bytes: usize) {
 ///
 /// The model is the file that `EDGEVAE_MODEL` names, else `model.evae` in `firmware-example`, else the reference net: random
 /// weights that cost as much as real ones, of 8 bits where `EDGEVAE_NUMBERS` is `int8`, behind an encoder and a window where
-/// it is `raw`. A file that does not load is embedded all the same: refusing it is the firmware's work, and that can be
+/// it is `raw`, those that cost most without a floating-point unit where it is `subnormal`. A file that does not load is embedded all the same: refusing it is the firmware's work, and that can be
 /// watched.
 ///
 /// The numbers are what the model needs, but never more than fits `detector_bytes` of RAM: a model that is too
@@ -78,6 +78,7 @@ fn embed(detector_bytes: usize) -> (String, Capacity) {
             let bytes = match numbers.as_str() {
                 "int8" => reference_net::int8_file(),
                 "raw" => reference_net::raw_file(),
+                "subnormal" => reference_net::subnormal_file(),
                 _ => reference_net::file(),
             };
             ("the reference net".to_owned(), bytes)

@@ -26,7 +26,7 @@ const INPUT_SECTION: &[u8] = b"\x01\x0c\x04time\x00\x03\x00\xc0\xa8\x47\x01\x01\
 
 /// The model file's bytes.
 pub fn file() -> Vec<u8> {
-    let words: Vec<i32> = tensors().into_iter().map(|value| value.to_bits().cast_signed()).collect();
+    let words: Vec<i32> = tensors().into_iter().map(bits).collect();
     encode(&header(), &words)
 }
 
@@ -62,6 +62,26 @@ fn header() -> Header<'static> {
         calibration: Calibration { set: CalibrationSet::ByHand, rows: 0, exceedances: 0, quantile: None },
         names: NAMES,
     }
+}
+
+/// The same net with the weights that cost most where there is no floating-point unit: in each row the products of all
+/// inputs but the last are subnormal numbers, and so are their sums; the last gives the layers behind it normal inputs.
+pub fn subnormal_file() -> Vec<u8> {
+    let mut random = Random(3);
+    let mut subnormal = || random.next() & (1 << 31 | 0x007f_ffff) | 1 << 22;
+    // Every reading of `measure` is positive after a mean of -10.
+    let mut words: Vec<i32> = [[-10.0_f32; INPUTS], [1.0; INPUTS]].concat().into_iter().map(bits).collect();
+    let mut inputs = INPUTS;
+    for (outputs, _) in LAYERS {
+        words.extend((1..=inputs * outputs).map(|at| if at % inputs == 0 { bits(1.0) } else { subnormal() }));
+        words.extend((0..outputs).map(|_| subnormal()));
+        inputs = outputs;
+    }
+    encode(&header(), &words)
+}
+
+fn bits(value: f32) -> i32 {
+    value.to_bits().cast_signed()
 }
 
 fn encode(header: &Header<'_>, words: &[i32]) -> Vec<u8> {

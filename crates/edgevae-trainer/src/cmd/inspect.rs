@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_trainer::inspect::Inspection;
-use edgevae_trainer::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::model_file::ModelFile;
 use edgevae_trainer::target::Core;
 
 use crate::terminal;
@@ -14,7 +14,7 @@ pub struct Cmd {
     /// Model file
     #[arg(value_name = "FILE")]
     model: PathBuf,
-    /// Flash and RAM that it needs on a core, as measured: cortex-m0, -m3, -m4f, -m7, -m33, -m55, rv32imac
+    /// Flash and RAM that it needs on a core, as measured: cortex-m0, -m3, -m4f, -m7, -m33, -m55, rv32imc, rv32imac
     #[arg(long, value_name = "CORE", value_parser = Core::parse)]
     target: Option<Core>,
     /// All of it as JSON
@@ -26,8 +26,9 @@ impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let file = ModelFile::open(&self.model)?;
         anyhow::ensure!(
-            self.target.is_none() || !matches!(file.any()?, AnyModel::Raw(_)),
-            "--target: the code of the encoder is not measured; `edgevae inspect` without it tells what the model takes in RAM"
+            self.target.is_none() || !file.is_signed(),
+            "{}: --target: the file is signed, and the code that checks a signature is not measured; give the file that was signed",
+            self.model.display()
         );
         let inspection = Inspection::of(&file.any()?, file.bytes(), file.is_signed(), self.target);
         if self.json {
