@@ -1,4 +1,4 @@
-//! ESP32-C3: windows of the voltage at GPIO4, a lamp at GPIO8 for anomalies and faults.
+//! ESP32-C3: windows of the voltage at GPIO4, a lamp that is connected to GPIO8 for anomalies and faults.
 #![no_std]
 #![no_main]
 

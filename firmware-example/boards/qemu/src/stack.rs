@@ -9,8 +9,7 @@ const REACH: usize = 32 * 1024;
 
 unsafe extern "C" {
     // First free byte of RAM: the end of `.bss`, as both runtimes name it.
-    #[cfg_attr(target_arch = "arm", link_name = "__ebss")]
-    #[cfg_attr(target_arch = "riscv32", link_name = "__ebss")]
+    #[link_name = "__ebss"]
     static END_OF_STATICS: u8;
 }
 
