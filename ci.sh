@@ -106,15 +106,15 @@ virt,riscv32imac-unknown-none-elf"
 
 # Lints one crate for a microcontroller: with clippy where the toolchain has it, else with the compiler's own lints.
 cross_lint() { # TARGET CARGO_FLAG...
-  local target=$1 toolchain lint=clippy
+  local target=$1 toolchain lint=(clippy)
   shift
   toolchain=$(firmware-example/setup.sh --toolchain)
   if ! cargo ${toolchain:+"$toolchain"} clippy --version > /dev/null 2>&1; then
-    lint=rustc
+    lint=(rustc --profile check)
     [ -n "${NO_CROSS_CLIPPY:-}" ] || skipped "clippy for microcontrollers" "rustup target add $target; the compiler's lints are used"
     NO_CROSS_CLIPPY=told
   fi
-  cargo ${toolchain:+"$toolchain"} "$lint" --quiet --locked --target "$target" "$@" -- -D warnings
+  cargo ${toolchain:+"$toolchain"} "${lint[@]}" --quiet --locked --target "$target" "$@" -- -D warnings
 }
 
 # That every block of `unsafe` on microcontrollers has its reason above it, as clippy's undocumented_unsafe_blocks asks.

@@ -125,8 +125,8 @@ mod tests {
         }
     }
 
-    fn bench(readings: &[f32]) -> Bench {
-        Bench { readings: readings.to_vec().into_iter(), shown: vec![] }
+    fn bench<const N: usize>(readings: [f32; N]) -> Bench {
+        Bench { readings: Vec::from(readings).into_iter(), shown: vec![] }
     }
 
     /// A score is the reading itself; what is not finite has none.
@@ -137,14 +137,14 @@ mod tests {
 
     #[test]
     fn every_sample_is_scored_and_shown_until_there_is_none_any_more() {
-        let mut board = bench(&[0.5, 2.0, f32::NAN, 0.25]);
+        let mut board = bench([0.5, 2.0, f32::NAN, 0.25]);
         assert_eq!(watch(score, &mut board), Ok(()));
         assert_eq!(board.shown, [State::Normal, State::Anomaly, State::SensorFault, State::Normal]);
     }
 
     #[test]
     fn a_series_shows_what_is_due_and_every_fault() {
-        let mut board = bench(&[2.0, 0.5, f32::NAN, 2.0, 2.0]);
+        let mut board = bench([2.0, 0.5, f32::NAN, 2.0, 2.0]);
         let mut rows = 0;
         let every_second = |sample: &[f32; 1]| {
             rows += 1;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_error_of_a_driver_ends_the_watch() {
-        let mut board = bench(&[0.5, 9.0, 0.5]);
+        let mut board = bench([0.5, 9.0, 0.5]);
         assert_eq!(watch(score, &mut board), Err("the lamp does not answer"));
         assert_eq!(board.shown, [State::Normal]);
     }
