@@ -89,3 +89,18 @@ fn a_stream_is_fitted_by_a_sample_of_its_rows() {
     edgevae(dir, "train --data rows.csv --stream --latent 2 --contamination 0.1 --out none")
         .fails_with(&["--contamination", "--stream=false"]);
 }
+
+#[test]
+fn the_preset_that_flags_bring_and_a_model_beyond_the_budget_are_told_on_the_terminal_and_on_the_page() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 400 --features 3 --out rows.csv").ok();
+    let train = "train --data rows.csv --label label --latent 8 --epochs 1 --flash-budget 4K --out run";
+    let ran = edgevae(dir.path(), train);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told = "preset reference, because of --latent, --epochs: network 3-64-32-8, score mse; --preset auto";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("more than --flash-budget 4K; --preset auto"), "{}", ran.stderr);
+    let page = std::fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    let (top, _) = page.split_once("</header>").unwrap();
+    assert!(top.contains("Caution.</strong> the model takes"), "{top}");
+}

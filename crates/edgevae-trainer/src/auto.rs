@@ -187,7 +187,7 @@ fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usiz
         text += &format!("; the worst {} % are left out before a second fit", 100.0 * planned.trim);
     }
     if !room.fits {
-        text += "; WARNING: even so it is larger than --flash-budget";
+        text += "; even so it is larger than --flash-budget";
     }
     text
 }
@@ -247,10 +247,10 @@ mod tests {
     #[test]
     fn what_cannot_fit_is_said() {
         let (_, said) = plan(&auto(Contamination::Auto, 4096), &noise(50, 300), Missing::Error, 0);
-        assert!(said.unwrap().contains("WARNING"));
+        assert!(said.unwrap().contains("larger than --flash-budget"));
         // Wide rows get one network, and no histogram, before that is said.
         let (planned, said) = plan(&auto(Contamination::Auto, 65_536), &noise(50, 1200), Missing::Error, 0);
-        assert_eq!((planned.members, said.unwrap().contains("WARNING")), (1, false));
+        assert_eq!((planned.members, said.unwrap().contains("larger than --flash-budget")), (1, false));
     }
 
     #[test]

@@ -278,6 +278,13 @@ impl Config {
         given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
 
+    /// The flags that make the preset `reference` for rows of files, where nobody named a preset.
+    pub fn flags_for_reference(&self) -> Option<String> {
+        let quantize = (self.quantize == Some(true)).then_some("quantize");
+        let flags: Vec<String> = self.by_hand().into_iter().chain(quantize).map(|name| format!("--{name}")).collect();
+        (self.data.is_some() && self.preset.is_none() && !flags.is_empty()).then(|| flags.join(", "))
+    }
+
     fn preset(&self) -> Preset {
         // The scores that `auto` chooses among have no integer form.
         let auto = self.data.is_some() && self.by_hand().is_empty() && self.quantize != Some(true);

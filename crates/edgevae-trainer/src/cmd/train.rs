@@ -145,6 +145,17 @@ impl Cmd {
             "--quantize takes columns of numbers: an encoder for raw rows (categories, missing values or windows) has no int8 form"
         );
 
+        if let (Some(flags), false) = (given.flags_for_reference(), quiet) {
+            let widths: Vec<String> = options.hidden.iter().map(usize::to_string).collect();
+            let rest = if config.quantize == Some(true) { "" } else { "; --preset auto beside it chooses the rest" };
+            note!(
+                "preset reference, because of {flags}: network {}-{}-{}, score {}{rest}",
+                dataset.names.len(),
+                widths.join("-"),
+                options.latent,
+                options.score.name()
+            );
+        }
         let (options, chosen) = auto::plan(&options, &dataset, source.missing(), section);
         if let (Some(chosen), false) = (chosen, quiet) {
             let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
@@ -213,6 +224,13 @@ impl Job {
             Preset::Reference => "try --preset auto, or another --score",
         };
         trained.warnings.extend(warning.map(|warning| format!("{warning}; {way_out}")));
+        let (bytes, budget) = (source.model_file(&trained).bytes().len(), options.flash_budget);
+        if bytes > budget.0 && (options.preset == Preset::Auto || budget != Options::default().flash_budget) {
+            let way_out = if options.preset == Preset::Auto { "fewer columns" } else { "--preset auto" };
+            trained
+                .warnings
+                .push(format!("the model takes {bytes} bytes, more than --flash-budget {budget}; {way_out}"));
+        }
         Ok(Outcome { trained, compared, baselines, quantized })
     }
 

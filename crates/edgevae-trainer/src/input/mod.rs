@@ -223,6 +223,9 @@ pub fn load(
     let (section, fitted) =
         stage::fit(&mut dataset, &readings, &request.cyclic, read.missing, request.window, &training);
     notes.extend(fitted);
+    if let Some(WindowSpec { rows, stride, .. }) = request.window {
+        notes.push(format!("windows of {rows} rows, every {stride}: each is one row of what follows"));
+    }
     let (encoder, _) = Encoder::of_section(&section).expect("a section that was just written loads");
     let inputs = window.outputs(encoder.encoded()).unwrap_or(usize::MAX);
     if inputs > usize::from(u16::MAX) {

@@ -43,6 +43,11 @@ pub(super) fn section(id: &str, heading: &str, body: &str) -> String {
     )
 }
 
+/// Something that the reader should know.
+pub(super) fn caution(text: &str) -> String {
+    format!("<p class=\"warning\" role=\"note\"><strong>Caution.</strong> {}</p>\n", Escaped(text))
+}
+
 /// A paragraph of text.
 pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", Escaped(text))

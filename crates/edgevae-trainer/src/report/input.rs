@@ -54,6 +54,8 @@ pub struct Report {
     pub reproduce: Vec<String>,
     /// Files that the run wrote, as name and content.
     pub files: Vec<(String, String)>,
+    /// What the reader should know before trusting the numbers, beside the calibration's own warning.
+    pub warnings: Vec<String>,
 }
 
 /// What the model was trained and tested on.

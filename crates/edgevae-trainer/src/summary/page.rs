@@ -138,6 +138,10 @@ impl Run<'_> {
             }),
             parity: self.parity_statement(),
             reproduce: source.reproduce(self.dir),
+            warnings: {
+                let beside = trained.calibration.warning();
+                trained.warnings.iter().filter(|warning| Some(*warning) != beside.as_ref()).cloned().collect()
+            },
             files: {
                 let quantized = if self.quantized.is_some() { &QUANTIZED_FILES[..] } else { &[] };
                 FILES.iter().chain(quantized).map(|&(name, what)| (name.into(), what.into())).collect()

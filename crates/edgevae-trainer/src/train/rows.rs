@@ -7,7 +7,7 @@ use edgevae_core::format::{CalibrationSet, HeadKind};
 use super::TrainError;
 use crate::data::Dataset;
 use crate::data::split::{self, Split};
-use crate::options::{CalibrateOn, Options, Preset, SplitBy, TrainOn};
+use crate::options::{CalibrateOn, Contamination, Options, Preset, SplitBy, TrainOn};
 use crate::scaler::Scaler;
 
 pub(super) const CALIBRATED_ON_TRAINING_ROWS: &str = "no row could be kept out for calibration: the threshold comes from the training rows, whose scores are lower than \
@@ -54,6 +54,16 @@ impl Rows {
             let all = if labels.is_some() { fit.len() } else { return Err(TrainError::NoLabels) };
             fit.retain(is_normal);
             why += &format!(", {} labelled anomaly are left out", all - fit.len());
+        }
+        if let (Some(labels), Contamination::Share(0.0)) = (labels, options.contamination) {
+            let anomalies = fit.iter().filter(|&&row| labels[row]).count();
+            if anomalies > 0 {
+                warnings.push(format!(
+                    "{anomalies} of the {} training rows are labelled anomaly although --contamination 0 calls them clean; \
+                     --train-on normal leaves them out",
+                    fit.len()
+                ));
+            }
         }
         let mut holdout = Vec::new();
         let test_calibrates = labels.is_some() && test.iter().any(is_normal);
@@ -265,6 +275,19 @@ mod tests {
             let chosen = Rows::choose(dataset, options, &mut Vec::new());
             assert!(matches!(chosen, Err(TrainError::NoTestNormals(_))));
         }
+    }
+
+    #[test]
+    fn rows_called_clean_against_their_labels_are_told() {
+        let dataset = reference(1000);
+        let clean = Options { contamination: Contamination::Share(0.0), ..Options::default() };
+        let told = |options: &Options| {
+            let mut warnings = Vec::new();
+            Rows::choose(&dataset, options, &mut warnings).unwrap();
+            warnings.iter().any(|warning| warning.starts_with("16 of the 800 training rows are labelled anomaly"))
+        };
+        assert!(told(&clean) && !told(&Options::default()));
+        assert!(!told(&Options { train_on: TrainOn::Normal, ..clean }));
     }
 
     #[test]

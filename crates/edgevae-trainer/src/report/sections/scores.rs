@@ -1,7 +1,7 @@
 //! The scores and the threshold: histogram, calibration statement and warning.
 
 use crate::report::charts::score_histogram;
-use crate::report::html::{Escaped, figure, paragraph, section};
+use crate::report::html::{caution, figure, paragraph, section};
 use crate::report::{Report, ReportError};
 
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
@@ -13,7 +13,7 @@ pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     body += "<h3>Calibration</h3>\n";
     body += &paragraph(&report.calibration.statement);
     if let Some(warning) = &report.calibration.warning {
-        body += &format!("<p class=\"warning\" role=\"note\"><strong>Caution.</strong> {}</p>\n", Escaped(warning));
+        body += &caution(warning);
     }
     body += &paragraph(&format!(
         "A row is flagged when its {} is above {} {}, strictly.",

@@ -3,11 +3,12 @@
 use super::metric;
 use crate::report::Report;
 use crate::report::format::{count, percent, plural, share, significant};
-use crate::report::html::Escaped;
+use crate::report::html::{Escaped, caution};
 
 pub(super) fn render(report: &Report) -> String {
+    let warnings: String = report.warnings.iter().map(|warning| caution(warning)).collect();
     format!(
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"muted\">{}</p>\n{}</header>\n",
+        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"muted\">{}</p>\n{}{warnings}</header>\n",
         Escaped(&report.title),
         Escaped(&sentence(report)),
         Escaped(&report.tool_version),

@@ -205,6 +205,7 @@ pub(super) fn report(scored: ScoredRows, features: usize, epochs: usize) -> Repo
         parity: "edgevae-core scored the test rows from the exported file; largest relative difference to the trained \
                  network 3.1e-7 (limit 1e-4)."
             .into(),
+        warnings: vec![],
         reproduce: vec!["edgevae train --config runs/example/config.toml --out runs/again".into()],
         files: vec![
             ("model.evae".into(), "the model, for edgevae-core".into()),

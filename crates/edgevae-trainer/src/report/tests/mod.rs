@@ -170,6 +170,15 @@ fn detectors_without_a_network_stand_beside_the_scores_where_there_are_labels() 
 }
 
 #[test]
+fn what_a_reader_should_know_first_stands_at_the_top() {
+    let mut report = fixtures::reference();
+    report.warnings = vec!["Mahalanobis finds more <than> the model".into()];
+    let html = render(&report).unwrap();
+    let (top, _) = html.split_once("</header>").unwrap();
+    assert!(top.contains("<strong>Caution.</strong> Mahalanobis finds more &lt;than&gt; the model</p>"));
+}
+
+#[test]
 fn a_metric_of_zero_is_shown_as_zero() {
     let mut report = fixtures::reference();
     report.metrics.f1 = Some(0.0);
