@@ -308,6 +308,18 @@ fn one_input_and_two_thousand_run_on_the_m4f() {
 
 #[test]
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn the_anomaly_detection_shape_of_mlperf_tiny_takes_at_most_400_000_instructions_on_the_m4f() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = "train --synth rows=2000,features=640 --hidden 128,128,128,128 --latent 8 --epochs 4 --beta-warmup 4 --quantize";
+    edgevae(dir.path(), &format!("{train} --quiet --out run")).ok();
+    let words = ["an386", "run/model-int8.evae", "--no-default-features"];
+    let counted = script(dir.path(), "tools/count.sh", &words, &[]).ok();
+    let score = counted.lines().find_map(|line| line.strip_prefix("score_instructions ")).unwrap();
+    assert!(score.parse::<u32>().unwrap() <= 400_000, "{counted}");
+}
+
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
 fn a_damaged_model_and_one_that_does_not_fit_are_refused_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), "synth --rows 60 --features 3 --out rows.csv").ok();
