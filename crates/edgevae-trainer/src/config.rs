@@ -48,10 +48,11 @@ macro_rules! config {
 
         impl Config {
             /// Takes from `other` what is not set here; of its rows nothing where rows are set here, as files or as a
-            /// recipe.
+            /// recipe, and of how files are read nothing where they are a recipe.
             pub fn or(self, other: Self) -> Self {
                 let rows = self.data.is_some() || self.synth.is_some();
                 let other = if rows { Self { data: None, synth: None, ..other } } else { other };
+                let other = if self.synth.is_some() { other.without_files() } else { other };
                 Self { $($field: self.$field.or(other.$field),)* }
             }
         }
@@ -276,6 +277,26 @@ impl Config {
             ("draws", self.draws.is_some()),
         ];
         given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    /// Without what is said about columns and files, which generated rows have not.
+    fn without_files(self) -> Self {
+        Self {
+            format: None,
+            stream: None,
+            label: None,
+            ignore: None,
+            features: None,
+            delimiter: None,
+            missing: None,
+            categorical: None,
+            cyclic: None,
+            time: None,
+            window: None,
+            stride: None,
+            window_features: None,
+            ..self
+        }
     }
 
     /// The flags that make the preset `reference` for rows of files, where nobody named a preset.

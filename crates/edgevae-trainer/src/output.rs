@@ -82,6 +82,9 @@ pub enum OutputError {
     /// The output exists and may hold something that is still needed.
     #[error("{path} exists; pass --force to replace what is in it, or name another --out", path = .0.display())]
     Exists(PathBuf),
+    /// The output is a device, a pipe or a socket.
+    #[error("--out {path} is no regular file; name another --out, `-` for standard output", path = .0.display())]
+    NoFile(PathBuf),
     /// The output would replace what the command reads.
     #[error("--out {path} is the file of {input}, which would be replaced; name another --out", path = path.display())]
     IsInput {
@@ -158,10 +161,15 @@ impl OutputFile {
     }
 
     fn create_with(path: &Path, builder: &mut tempfile::Builder<'_, '_>) -> Result<Self, OutputError> {
-        let parent = parent(path);
         if path.is_dir() {
             return Err(failed(path)(io::ErrorKind::IsADirectory.into()));
         }
+        // A link stays, and what it names is replaced; a device or a pipe would be no more.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(OutputError::NoFile(path.clone()));
+        }
+        let parent = parent(path);
         let folders = MadeFolders::new(parent).map_err(failed(path))?;
         let file = builder.prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
         let file = file.inspect_err(|_| folders.remove_empty()).map_err(failed(path))?;
@@ -279,6 +287,22 @@ impl OutputDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_and_a_link_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let [pipe, link, target] = ["pipe", "link", "target"].map(|name| dir.path().join(name));
+        let _listener = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        assert!(matches!(OutputFile::create(&pipe), Err(OutputError::NoFile(_))));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mut file = OutputFile::create(&link).unwrap();
+        file.put(b"new").unwrap();
+        file.finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
 
     #[test]
     fn a_file_appears_only_when_it_is_finished() {

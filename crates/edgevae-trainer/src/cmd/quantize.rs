@@ -47,7 +47,9 @@ pub struct Cmd {
 
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
-        output::refuse_inputs(&self.out, &[("--model", &self.model), self.rows.input()])?;
+        for out in self.report.iter().chain([&self.out]) {
+            output::refuse_inputs(out, &[("--model", &self.model), self.rows.input()])?;
+        }
         let file = ModelFile::open(&self.model)?;
         let any = file.any()?;
         anyhow::ensure!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{self, OutputFile};
 use edgevae_trainer::signing::SecretKey;
 
 #[derive(Debug, Args)]
@@ -25,6 +25,7 @@ impl Cmd {
         let file = ModelFile::open(&self.model)?;
         let key = SecretKey::read(&self.key)?;
         warn_if_others_can_read(&self.key);
+        output::refuse_inputs(&self.out, &[("--key", &self.key)])?;
         let mut out = OutputFile::create(&self.out)?;
         out.put(&key.sign(file.bytes()))?;
         out.finish()?;

@@ -1,6 +1,6 @@
 //! `edgevae sweep`
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,13 @@ impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         anyhow::ensure!(self.jobs != Some(0), "--jobs is 0; expected a whole number above 0");
         let base = self.config_file.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        if let Some(path) = &self.config_file {
+            anyhow::ensure!(
+                base.quantize != Some(true) && base.qat.unwrap_or(0) == 0,
+                "{}: quantize and qat are not for a sweep, whose figures are those of the float model; leave them out",
+                path.display()
+            );
+        }
         let points = self.grid.points(&base, &sweep::parse_seeds(&self.seeds)?)?;
         let mut checksums = HashMap::new();
         let keys = points.iter().map(|point| {
@@ -57,6 +64,8 @@ impl Cmd {
             Some(dir) => dir.clone(),
             None => Path::new("runs").join(jiff::Zoned::now().strftime("sweep-%Y%m%d-%H%M%S").to_string()),
         };
+        let warnings: BTreeSet<String> = points.iter().filter_map(|point| point.config.options().warning()).collect();
+        warnings.iter().for_each(|warning| note!("warning: {warning}"));
         let store = Store::new(&dir);
         let waiting = keys.iter().filter(|key| store.read(key).is_none()).count();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

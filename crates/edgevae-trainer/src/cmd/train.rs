@@ -18,7 +18,7 @@ use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
 use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
 use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
-use edgevae_trainer::output::OutputDir;
+use edgevae_trainer::output::{self, OutputDir};
 use edgevae_trainer::quantize::Quantized;
 use edgevae_trainer::summary::{self, Run, Source};
 use edgevae_trainer::train::stream::Streamed;
@@ -120,6 +120,11 @@ impl Cmd {
             (None, Some(checkpoint)) => checkpoint.out.clone(),
             (None, None) => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
         };
+        // `--force` into a folder of one's own must not take the rows in it.
+        for name in summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| dir.join(name)) {
+            let data: Vec<_> = config.data.iter().flatten().map(|path| ("--data", path.as_path())).collect();
+            output::refuse_inputs(&name, &data)?;
+        }
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
         let mut progress = Progress::new(options.epochs, quiet);

@@ -2,7 +2,7 @@
 
 use super::{FILES, QUANTIZED_FILES, Run};
 use crate::fit::ACTIVE_KL;
-use crate::inspect::calibration_rows;
+use crate::inspect::{Inspection, calibration_rows};
 use crate::latent_map;
 use crate::metrics;
 use crate::options::{Likelihood, Preset, Scaling, Schedule, Score, TrainOn};
@@ -45,15 +45,17 @@ impl Run<'_> {
 
     fn compared(&self) -> Vec<report::ComparedScore> {
         let compared = self.compared.iter().map(|(score, trained)| {
-            let model = trained.model.model().expect("training has loaded this model");
+            let file = self.source.model_file(trained);
+            let model = file.any().expect("training has loaded this model");
+            let inspection = Inspection::of(&model, file.bytes(), false, None);
             report::ComparedScore {
                 name: score.name().into(),
                 chosen: *score == self.options.score,
                 scored: scored(*score, trained),
                 metrics: trained.quality(),
-                multiply_adds: model.multiply_adds(),
-                model_bytes: trained.model.bytes().len(),
-                detector_bytes: 4 * model.scratch_len(),
+                multiply_adds: inspection.multiply_adds,
+                model_bytes: inspection.file_bytes,
+                detector_bytes: inspection.detector_bytes,
             }
         });
         compared.collect()

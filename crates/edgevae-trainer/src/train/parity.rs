@@ -21,7 +21,8 @@ use crate::vae::Vae;
 ///
 /// The threshold bounds the ratio from below because a row that is reconstructed almost perfectly has a score that is
 /// all rounding, in either of them; a log-likelihood may be 0 while its terms are not. Where every row is so, as in a
-/// constant file, the threshold is rounding too: what [`ROUNDING`] makes of a score is allowed as well.
+/// constant file, the threshold is rounding too: what the rounding of the network's outputs (1e-5)
+/// makes of a score is allowed as well.
 pub const PARITY_LIMIT: f64 = 1e-4;
 
 /// What the order of additions may change of an output of the network, for rows whose scaled values are near 1: some
@@ -31,7 +32,8 @@ const ROUNDING: f64 = 1e-5;
 /// Rows that a score over draws is compared on: each costs a pass of the decoder for each draw.
 const SAMPLED_ROWS: usize = 500;
 
-/// Scores rows with both and returns the largest relative difference and how many rows were compared.
+/// Scores rows with both and returns the largest relative difference and of how many rows it is: those whose difference is
+/// the step of a tail, allowed for the rounding before it, have no relative difference that means anything.
 ///
 /// # Shapes
 /// `raw`: `[ROWS, IN]` in raw units; `indices`: their places in the data set, for the message.
@@ -54,7 +56,7 @@ pub(super) fn compare(
     let scaled = scaler.transform(raw);
     let reference = Reference::new(network, scaled.view());
     let by_head: Vec<Vec<Expected>> = heads.iter().map(|head| reference.scores(head)).collect();
-    let mut largest = 0.0_f64;
+    let (mut largest, mut compared) = (0.0_f64, 0);
     for (row, (&core, &index)) in core.iter().zip(indices).enumerate() {
         // A tail may be as steep as a step: a difference within the limit before it may be any difference after it.
         let (mut exact, mut low, mut high, mut scale) = (0.0, 0.0, 0.0, threshold);
@@ -77,9 +79,12 @@ pub(super) fn compare(
         if relative.is_nan() || (relative > PARITY_LIMIT && !inside) {
             return Err(TrainError::Parity { row: index + 1, core, dfdx: exact as f32, relative });
         }
-        largest = largest.max(if inside { relative.min(PARITY_LIMIT) } else { relative });
+        if relative <= PARITY_LIMIT {
+            largest = largest.max(relative);
+            compared += 1;
+        }
     }
-    Ok((largest, rows))
+    Ok((largest, compared))
 }
 
 /// A score by the network as trained.

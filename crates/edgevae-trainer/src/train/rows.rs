@@ -37,17 +37,6 @@ impl Rows {
         let rows = dataset.features.nrows();
         let labels = dataset.labels.as_deref();
         let is_normal = |row: &usize| labels.is_none_or(|labels| !labels[*row]);
-        if let Some(labels) = labels {
-            let anomalies = labels.iter().filter(|label| **label).count();
-            if anomalies == 0 || anomalies == rows {
-                let (class, undefined) = if anomalies == 0 {
-                    ("normal", "ROC-AUC, average precision, precision, recall and F1")
-                } else {
-                    ("an anomaly", "ROC-AUC, average precision, precision and F1")
-                };
-                warnings.push(format!("every row is labelled {class}: {undefined} cannot be computed and are null"));
-            }
-        }
         let Split { train: mut fit, test } = divided(dataset, options);
         let mut why = format!("{} are for the test", test.len());
         if options.train_on == TrainOn::Normal {
@@ -55,16 +44,7 @@ impl Rows {
             fit.retain(is_normal);
             why += &format!(", {} labelled anomaly are left out", all - fit.len());
         }
-        if let (Some(labels), Contamination::Share(0.0)) = (labels, options.contamination) {
-            let anomalies = fit.iter().filter(|&&row| labels[row]).count();
-            if anomalies > 0 {
-                warnings.push(format!(
-                    "{anomalies} of the {} training rows are labelled anomaly although --contamination 0 calls them clean; \
-                     --train-on normal leaves them out",
-                    fit.len()
-                ));
-            }
-        }
+        warn_about_labels(labels, &fit, options, warnings);
         let mut holdout = Vec::new();
         let test_calibrates = labels.is_some() && test.iter().any(is_normal);
         if options.calibrate_on.unwrap_or(if test_calibrates { CalibrateOn::Test } else { CalibrateOn::Holdout })
@@ -174,6 +154,28 @@ fn held_out(
             (_, held_out) if held_out.is_empty() => split::holdout(rows, fraction, seed),
             both => both,
         },
+    }
+}
+
+/// Says what labels make impossible, and what they contradict. `fit`: rows to train on.
+pub(super) fn warn_about_labels(labels: Option<&[bool]>, fit: &[usize], options: &Options, warnings: &mut Vec<String>) {
+    let Some(labels) = labels else { return };
+    let anomalies = labels.iter().filter(|label| **label).count();
+    if anomalies == 0 || anomalies == labels.len() {
+        let (class, undefined) = if anomalies == 0 {
+            ("normal", "ROC-AUC, average precision, precision, recall and F1")
+        } else {
+            ("an anomaly", "ROC-AUC, average precision, precision and F1")
+        };
+        warnings.push(format!("every row is labelled {class}: {undefined} cannot be computed and are null"));
+    }
+    let anomalies = fit.iter().filter(|&&row| labels[row]).count();
+    if options.contamination == Contamination::Share(0.0) && anomalies > 0 {
+        warnings.push(format!(
+            "{anomalies} of the {} training rows are labelled anomaly although --contamination 0 calls them clean; \
+             --train-on normal leaves them out",
+            fit.len()
+        ));
     }
 }
 

@@ -214,6 +214,7 @@ impl Streamed {
                 "column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"
             ));
         }
+        rows::warn_about_labels(dataset.labels.as_deref(), &split.fit, options, &mut warnings);
         let (rows, dropped) = (index.rows, index.dropped);
         Ok(Self { dataset, row_numbers, rows, dropped, fitted, scaler, split, roles, index, sources, warnings })
     }
