@@ -64,8 +64,6 @@ impl Cmd {
             Some(dir) => dir.clone(),
             None => Path::new("runs").join(jiff::Zoned::now().strftime("sweep-%Y%m%d-%H%M%S").to_string()),
         };
-        let warnings: BTreeSet<String> = points.iter().filter_map(|point| point.config.options().warning()).collect();
-        warnings.iter().for_each(|warning| note!("warning: {warning}"));
         let store = Store::new(&dir);
         let waiting = keys.iter().filter(|key| store.read(key).is_none()).count();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -73,6 +71,8 @@ impl Cmd {
         if !self.quiet {
             note!("{} runs, {} of them finished before, {jobs} at a time", points.len(), points.len() - waiting);
         }
+        let warnings: BTreeSet<String> = points.iter().filter_map(|point| point.config.options().warning()).collect();
+        warnings.iter().for_each(|warning| note!("warning: {warning}"));
         let load = |config: &Config| {
             let options = config.options();
             let loaded = super::train::files(config).and_then(|paths| super::train::load(config, paths, &options));
