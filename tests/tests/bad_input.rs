@@ -16,6 +16,16 @@ fn train_on(text: impl AsRef<[u8]>, more: &str, parts: &[&str]) {
 }
 
 #[test]
+fn whole_numbers_are_expected_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for flag in ["--batch-size=-1", "--epochs=1.5", "--seed=-1", "--hidden=8,x"] {
+        let name = flag.split('=').next().unwrap();
+        edgevae(dir.path(), &format!("train {flag} --out run")).fails_with(&[name, "expected a whole number"]);
+    }
+    assert!(names(dir.path()).is_empty());
+}
+
+#[test]
 fn files_that_are_no_table_of_numbers() {
     let dir = tempfile::tempdir().unwrap();
     edgevae(dir.path(), &format!("{TRAIN} --data none.csv --out run")).fails_with(&["none.csv"]);

@@ -16,7 +16,7 @@ use clap::Parser;
 use edgevae_trainer::output;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = parsed();
     let handler = ctrlc::set_handler(|| {
         output::remove_unfinished();
         note!("interrupted; no results were written");
@@ -34,6 +34,22 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The command line; where it has an error, the process ends. The standard library's words for a number that is none name
+/// no expectation.
+fn parsed() -> cli::Cli {
+    const WORDS: [&str; 3] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+    ];
+    cli::Cli::try_parse().unwrap_or_else(|error| {
+        let text = error.to_string();
+        let Some(words) = WORDS.iter().find(|words| text.contains(**words)) else { error.exit() };
+        note!("{}", text.replace(words, "expected a whole number, 0 or above").trim_end());
+        std::process::exit(2)
+    })
 }
 
 /// An error and its causes, each once: many of our messages hold their cause, because a next step follows it.
