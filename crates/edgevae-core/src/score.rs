@@ -101,10 +101,19 @@ impl Model<'_> {
                 return;
             };
             let positive = |feature| head.contribution(representation, feature).max(0.0);
-            let all: f32 = (0..contributions.len()).map(positive).sum();
+            let mut all: f32 = (0..contributions.len()).map(positive).sum();
+            let is_beyond = all.is_infinite();
+            // Contributions beyond f32 are taken in a unit in which the largest of its numbers is 4, and so are infinite ones.
+            let part = |feature| match positive(feature) {
+                part if is_beyond => (part * f32::MIN_POSITIVE).min(4.0),
+                part => part,
+            };
+            if is_beyond {
+                all = (0..contributions.len()).map(part).sum();
+            }
             let value = tail.surprise(head.score(representation)) / count;
             for (feature, slot) in contributions.iter_mut().enumerate() {
-                *slot += value * if all > 0.0 { positive(feature) / all } else { 0.0 };
+                *slot += value * if all > 0.0 { part(feature) / all } else { 0.0 };
             }
         }
     }

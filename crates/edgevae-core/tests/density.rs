@@ -117,3 +117,17 @@ fn bytes_of_the_packed_block_may_be_any_and_numbers_before_it_may_not() {
     let file = common::encode(&Header { heads, ..header() }, &numbers);
     assert_eq!(Model::from_bytes(file.bytes()).unwrap_err(), LoadError::NonFinite { index: before - 1 });
 }
+
+#[test]
+fn contributions_beyond_f32_still_have_shares() {
+    // Found by fuzzing: scales so far from the sample that squares overflow under a score that stays finite.
+    static FAR: &[u8] = edgevae_core::include_model!("data/contributions-beyond-f32.evae");
+    let model = Model::from_bytes(FAR).unwrap();
+    let mut scratch = vec![0.0; model.scratch_len()];
+    let mut detector = SliceDetector::new(&model, &mut scratch).unwrap();
+    let score = detector.score(&[-1.160_441e-38, -2.044_996_1e-13, -1.160_441e-38]).unwrap().score;
+    let mut contributions = [0.0; 3];
+    detector.explain(&mut contributions);
+    assert!(contributions.iter().all(|share| share.is_finite() && *share >= 0.0), "{contributions:?} of {score}");
+    assert!(contributions.iter().sum::<f32>() > 0.5 * score, "{contributions:?} of {score}");
+}

@@ -255,6 +255,14 @@ impl Config {
             let expected = "--window N beside it";
             return Err(OptionError { name: option, found: "given alone".into(), expected });
         }
+        // The flags have these ranges too; a file has no flag.
+        if let Some(rows) = self.window.filter(|&rows| rows < 2) {
+            let expected = "a whole number from 2 to 65535";
+            return Err(OptionError { name: "window", found: rows.to_string(), expected });
+        }
+        if self.stride == Some(0) {
+            return Err(OptionError { name: "stride", found: "0".into(), expected: "a whole number above 0" });
+        }
         self.options().validate()
     }
 
@@ -449,6 +457,15 @@ mod tests {
         assert_eq!((merged.data, merged.synth), (data.data, None));
         let error = parse("data = \"a.csv\"\nsynth = \"rows=300\"").unwrap_err().to_string();
         assert!(error.contains("`data`") && error.contains("`synth`"), "{error}");
+    }
+
+    #[test]
+    fn a_window_of_a_file_has_the_range_of_the_flag() {
+        let refused = |text: &str| parse(text).unwrap().validate().unwrap_err().to_string();
+        assert_eq!(refused("window = 0"), "--window is 0; expected a whole number from 2 to 65535");
+        assert_eq!(refused("window = 1"), "--window is 1; expected a whole number from 2 to 65535");
+        assert_eq!(refused("window = 4\nstride = 0"), "--stride is 0; expected a whole number above 0");
+        assert!(parse("window = 2").unwrap().validate().is_ok());
     }
 
     #[test]

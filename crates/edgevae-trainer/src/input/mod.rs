@@ -355,7 +355,7 @@ fn repeated(dataset: &Dataset) -> Vec<String> {
 
 /// Samples that are left out between the two parts of a chronological split: those whose windows reach into both.
 pub fn split_gap(window: Option<WindowSpec>) -> usize {
-    window.map_or(0, |window| (usize::from(window.rows) - 1).div_ceil(usize::from(window.stride).max(1)))
+    window.map_or(0, |window| usize::from(window.rows).saturating_sub(1).div_ceil(usize::from(window.stride).max(1)))
 }
 
 /// The column of a split by groups.
