@@ -7,9 +7,9 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs, thread};
 
-use edgevae_core::{ScoreError, SliceQuantizedDetector};
+use edgevae_core::{QuantizedDetector, QuantizedModel, ScoreError, SliceQuantizedDetector};
 use edgevae_tests::{Ran, binary, edgevae, real_data};
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::model_file::{AlignedBytes, ModelFile};
 use edgevae_trainer::options::Score;
 
 const WHY: &str = "run `./ci.sh firmware`";
@@ -240,15 +240,27 @@ const FAULTS: [(&str, [u32; 3], Result<u32, ScoreError>); 19] =
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]
 fn numerical_faults_have_the_stated_outcome_on_every_board() {
     let dir = tempfile::tempdir().unwrap();
-    let model = firmware().join("../crates/edgevae-core/tests/data/small-v1.evae").display().to_string();
+    let model = |name: &str| firmware().join("../crates/edgevae-core/tests/data").join(name).display().to_string();
     let samples: Vec<u8> =
         (1_u32..).zip(FAULTS).flat_map(|(row, (_, [a, b, c], _))| [row, a, b, c]).flat_map(u32::to_le_bytes).collect();
     fs::write(dir.path().join("samples.bin"), samples).unwrap();
-    let scores: Vec<(usize, u32)> =
+    let float: Vec<(usize, u32)> =
         FAULTS.iter().enumerate().filter_map(|(at, (_, _, outcome))| Some((at + 1, outcome.ok()?))).collect();
-    for board in boards() {
+    let bytes = AlignedBytes::new(&fs::read(model("small-int8-v1.evae")).unwrap());
+    let quantized = QuantizedModel::from_bytes(bytes.as_slice()).unwrap();
+    let mut detector = QuantizedDetector::<3, 5>::new(&quantized).unwrap();
+    let int8: Vec<(usize, u32)> = (1..)
+        .zip(FAULTS)
+        .filter_map(|(row, (_, bits, _))| {
+            let verdict = detector.score(&bits.map(f32::from_bits)).ok()?;
+            Some((row, quantized.rendered(verdict.score).to_bits()))
+        })
+        .collect();
+    let kinds = [("small-v1.evae", &float), ("small-int8-v1.evae", &int8)];
+    for (board, (name, scores)) in boards().into_iter().flat_map(|board| kinds.map(|kind| (board.clone(), kind))) {
         let words = [&board, "score"];
-        let image = script(dir.path(), "tools/build.sh", &words, &[("EDGEVAE_MODEL", &model)]).ok().trim().to_owned();
+        let built = script(dir.path(), "tools/build.sh", &words, &[("EDGEVAE_MODEL", &model(name))]);
+        let image = built.ok().trim().to_owned();
         let ran = script(dir.path(), "tools/emulate.sh", &[&board, &image], &[]);
         let faults = format!("{} rows without a score", FAULTS.len() - scores.len());
         assert!(ran.code == Some(3) && ran.stderr.contains(&faults), "{board}: {}", ran.stderr);
@@ -259,7 +271,7 @@ fn numerical_faults_have_the_stated_outcome_on_every_board() {
             .map(|line| line.split(',').collect::<Vec<_>>())
             .map(|fields| (fields[0].parse().unwrap(), fields[1].parse::<f32>().unwrap().to_bits()))
             .collect();
-        assert_eq!(found, scores, "{board}: a row that is an error has no score");
+        assert_eq!(&found, scores, "{board}, {name}: a row that is an error has no score");
     }
 }
 
