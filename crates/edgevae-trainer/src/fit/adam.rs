@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::step::{Kernel, Level};
+use super::step::{Kernel, Level, Sums};
 
 /// Decay of the first moment.
 const BETA1: f32 = 0.9;
@@ -77,7 +77,7 @@ impl Kernel for Update<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(self) {
+    fn run<S: Sums>(self) {
         let moments = self.first.iter_mut().zip(self.second);
         for ((p, &g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
             *m = *m * BETA1 + g * (1.0 - BETA1);

@@ -20,7 +20,7 @@ use super::epoch::Averages;
 use crate::vae::{Linear, Shape};
 use part::{Part, Plan};
 use products::{BackwardBias, BackwardWeight, Sides};
-pub(crate) use simd::{Kernel, Level};
+pub(crate) use simd::{Kernel, Level, Sums};
 use simd::{LANES, Lanes};
 
 /// Multiply-adds of a step from which the work of several threads outweighs their hand-over, which costs some 10 µs.

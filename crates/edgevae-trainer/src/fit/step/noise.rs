@@ -4,7 +4,7 @@ use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::math::{cos_sin, ln};
-use super::simd::{Kernel, LANES, Lanes, Level};
+use super::simd::{Kernel, LANES, Lanes, Level, Sums};
 
 /// Draws standard normal numbers, two [`Lanes`] at a time, from a ChaCha stream.
 ///
@@ -28,7 +28,7 @@ impl Kernel for BoxMuller<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(self) {
+    fn run<S: Sums>(self) {
         let (words, _) = self.words.as_chunks::<{ 2 * LANES }>();
         for (out, words) in self.out.chunks_mut(2).zip(words) {
             let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);

@@ -1,7 +1,7 @@
 //! The objective and its gradient between the layers: the latents, and the loss at the output.
 
 use super::math::exp;
-use super::simd::{Kernel, LANES, Lanes};
+use super::simd::{Kernel, LANES, Lanes, Sums};
 use crate::likelihood::LOGVAR_BOUNDS;
 use crate::loss::LOGVAR_LIMIT;
 
@@ -34,7 +34,7 @@ impl Kernel for Sample<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(self) {
+    fn run<S: Sums>(self) {
         let latent = self.z.len() / self.kl.len();
         for (t, kl) in self.kl.iter_mut().enumerate() {
             let heads = &self.heads[2 * t * latent..][..2 * latent];
@@ -74,7 +74,7 @@ impl Kernel for BackwardSample<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(self) {
+    fn run<S: Sums>(self) {
         let latent = self.dz.len() / self.weight.len();
         let tiles = self.heads.chunks_exact(2 * latent).zip(self.gradient.chunks_exact_mut(2 * latent));
         for (t, ((heads, gradient), weight)) in tiles.zip(self.weight).enumerate() {
@@ -122,7 +122,7 @@ impl Kernel for Loss<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(mut self) {
+    fn run<S: Sums>(mut self) {
         let tiles = self.loss.len();
         let inputs = self.x.len() / tiles;
         let width = self.output.len() / tiles;

@@ -1,64 +1,62 @@
 //! The three matrix products of a dense layer, 16 rows of the batch at a time.
 //!
 //! A *tile* holds [`LANES`] rows of the batch, feature by feature: `[FEATURES]` of [`Lanes`]. In each product some index
-//! runs along the lanes, up to `BLOCK` values of another are kept in registers, and the third is summed in its order,
+//! runs along the lanes, up to [`Sums::BLOCK`] values of another are kept in registers, and the third is summed in its order,
 //! so no sum depends on the width of a vector, on the number of tiles in a call or on threads. Sizes need not be
 //! multiples of anything.
 
-use super::simd::{Kernel, LANES, Lanes, Level};
+use super::simd::{Kernel, LANES, Lanes, Level, Sums};
 
 /// Something done to the indices `start..start + M` of a dimension at once.
 trait Block {
-    fn block<const M: usize>(&mut self, start: usize);
+    fn block<S: Sums, const M: usize>(&mut self, start: usize);
 }
 
-/// Cuts `0..len` into blocks of at most `BLOCK`, as equal as can be: 32 by 6 is 6, 6, 5, 5, 5, 5 and not five times 6 and
+/// Cuts `0..len` into blocks of at most [`Sums::BLOCK`], as equal as can be: 32 by 6 is 6, 6, 5, 5, 5, 5 and not five times 6 and
 /// a block of 2 that leaves most registers idle.
 #[inline(always)]
-fn in_blocks<const BLOCK: usize>(len: usize, work: &mut impl Block) {
-    let count = len.div_ceil(BLOCK);
+fn in_blocks<S: Sums>(len: usize, work: &mut impl Block) {
+    let count = len.div_ceil(S::BLOCK);
     let mut start = 0;
     for rest in (1..=count).rev() {
         let size = (len - start).div_ceil(rest);
         match size {
-            1 => work.block::<1>(start),
-            2 => work.block::<2>(start),
-            3 if BLOCK >= 3 => work.block::<3>(start),
-            4 if BLOCK >= 4 => work.block::<4>(start),
-            5 if BLOCK >= 5 => work.block::<5>(start),
-            6 if BLOCK >= 6 => work.block::<6>(start),
-            7 if BLOCK >= 7 => work.block::<7>(start),
-            8 if BLOCK >= 8 => work.block::<8>(start),
-            9 if BLOCK >= 9 => work.block::<9>(start),
-            10 if BLOCK >= 10 => work.block::<10>(start),
-            11 if BLOCK >= 11 => work.block::<11>(start),
-            12 if BLOCK >= 12 => work.block::<12>(start),
-            _ => unreachable!("a block of {size} where at most {BLOCK} fit"),
+            1 => work.block::<S, 1>(start),
+            2 => work.block::<S, 2>(start),
+            3 if S::BLOCK >= 3 => work.block::<S, 3>(start),
+            4 if S::BLOCK >= 4 => work.block::<S, 4>(start),
+            5 if S::BLOCK >= 5 => work.block::<S, 5>(start),
+            6 if S::BLOCK >= 6 => work.block::<S, 6>(start),
+            7 if S::BLOCK >= 7 => work.block::<S, 7>(start),
+            8 if S::BLOCK >= 8 => work.block::<S, 8>(start),
+            9 if S::BLOCK >= 9 => work.block::<S, 9>(start),
+            10 if S::BLOCK >= 10 => work.block::<S, 10>(start),
+            11 if S::BLOCK >= 11 => work.block::<S, 11>(start),
+            12 if S::BLOCK >= 12 => work.block::<S, 12>(start),
+            _ => unreachable!("a block of {size} where at most {} fit", S::BLOCK),
         }
         start += size;
     }
 }
 
-/// `sum[m] + Σ_k a[k][m] * b[k]`, in the order of `k`.
+/// `Σ_k a[k][m] * b[k]`, in the order of `k`.
 #[inline(always)]
-fn accumulate<const M: usize>(mut sum: [Lanes; M], a: &[[f32; M]], b: &[Lanes]) -> [Lanes; M] {
+fn sums<S: Sums, const M: usize>(a: &[[f32; M]], b: &[Lanes]) -> [Lanes; M] {
+    let mut sums = [S::load(&[0.0; LANES]); M];
     for (a, b) in a.iter().zip(b) {
-        for m in 0..M {
-            for l in 0..LANES {
-                sum[m][l] = a[m].mul_add(b[l], sum[m][l]);
-            }
+        let b = S::load(b);
+        for (sum, a) in sums.iter_mut().zip(a) {
+            *sum = sum.plus(*a, b);
         }
     }
-    // In memory from here on. Otherwise the compiler shapes the loop for what follows it, and half of the sums live on the
-    // stack: 35 instead of 80 GFLOP/s.
-    std::hint::black_box(sum)
+    sums.map(S::store)
 }
 
 /// `y = W x + b`, the bias added last, then `max(0, y)` where `relu`; NaN stays NaN.
 ///
 /// # Shapes
 /// - `weight`: `[OUT][IN]`; `bias`: `[OUT]`; `x`: `[TILES][IN]`; `y`: `[TILES][OUT]`
-/// - `packed`: scratch, at least `BLOCK * IN`
+/// - `packed`: scratch, at least [`Sums::BLOCK`] times `IN`
 pub struct Forward<'a> {
     pub weight: &'a [f32],
     pub bias: &'a [f32],
@@ -72,14 +70,14 @@ impl Kernel for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(mut self) {
-        in_blocks::<BLOCK>(self.bias.len(), &mut self);
+    fn run<S: Sums>(mut self) {
+        in_blocks::<S>(self.bias.len(), &mut self);
     }
 }
 
 impl Block for Forward<'_> {
     #[inline(always)]
-    fn block<const M: usize>(&mut self, start: usize) {
+    fn block<S: Sums, const M: usize>(&mut self, start: usize) {
         let outputs = self.bias.len();
         let inputs = self.weight.len() / outputs;
         let packed = &mut self.packed.as_chunks_mut::<M>().0[..inputs];
@@ -89,7 +87,7 @@ impl Block for Forward<'_> {
         }
         let bias = &self.bias[start..start + M];
         for (x, y) in self.x.chunks_exact(inputs).zip(self.y.chunks_exact_mut(outputs)) {
-            let sums = accumulate([[0.0; LANES]; M], packed, x);
+            let sums = sums::<S, M>(packed, x);
             for ((y, sum), bias) in y[start..start + M].iter_mut().zip(&sums).zip(bias) {
                 let plus = |l: usize| sum[l] + bias;
                 *y = if self.relu {
@@ -106,7 +104,7 @@ impl Block for Forward<'_> {
 ///
 /// # Shapes
 /// - `weight`: `[OUT][IN]`; `dy`: `[TILES][OUT]`; `mask`, `dx`: `[TILES][IN]`
-/// - `packed`: scratch, at least `BLOCK * OUT`
+/// - `packed`: scratch, at least [`Sums::BLOCK`] times `OUT`
 pub struct BackwardInput<'a> {
     pub weight: &'a [f32],
     pub dy: &'a [Lanes],
@@ -120,21 +118,21 @@ impl Kernel for BackwardInput<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(mut self) {
-        in_blocks::<BLOCK>(self.weight.len() / self.outputs, &mut self);
+    fn run<S: Sums>(mut self) {
+        in_blocks::<S>(self.weight.len() / self.outputs, &mut self);
     }
 }
 
 impl Block for BackwardInput<'_> {
     #[inline(always)]
-    fn block<const M: usize>(&mut self, start: usize) {
+    fn block<S: Sums, const M: usize>(&mut self, start: usize) {
         let inputs = self.weight.len() / self.outputs;
         let packed = &mut self.packed.as_chunks_mut::<M>().0[..self.outputs];
         for (to, row) in packed.iter_mut().zip(self.weight.chunks_exact(inputs)) {
             to.copy_from_slice(&row[start..start + M]);
         }
         for (t, (dy, dx)) in self.dy.chunks_exact(self.outputs).zip(self.dx.chunks_exact_mut(inputs)).enumerate() {
-            let sums = accumulate([[0.0; LANES]; M], packed, dy);
+            let sums = sums::<S, M>(packed, dy);
             let dx = &mut dx[start..start + M];
             match self.mask {
                 Some(mask) => {
@@ -199,16 +197,16 @@ impl Kernel for BackwardWeight<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(mut self) {
+    fn run<S: Sums>(mut self) {
         let rows = self.gradient.len() / self.inputs;
         let narrow = if wide_is_input(self.inputs, self.outputs) { rows } else { self.inputs };
-        in_blocks::<BLOCK>(narrow, &mut self);
+        in_blocks::<S>(narrow, &mut self);
     }
 }
 
 impl Block for BackwardWeight<'_> {
     #[inline(always)]
-    fn block<const M: usize>(&mut self, start: usize) {
+    fn block<S: Sums, const M: usize>(&mut self, start: usize) {
         let rows = self.gradient.len() / self.inputs;
         let by_input = wide_is_input(self.inputs, self.outputs);
         let (narrow_len, wide_len) = if by_input { (self.outputs, self.inputs) } else { (self.inputs, self.outputs) };
@@ -216,14 +214,15 @@ impl Block for BackwardWeight<'_> {
         let (from, count) = if by_input { (self.first + start, blocks) } else { (start, rows.div_ceil(LANES)) };
         let skip = if by_input { 0 } else { self.first / LANES };
         for block in 0..count {
-            let mut sums = [[0.0; LANES]; M];
+            let mut sums = [S::load(&[0.0; LANES]); M];
             for part in self.parts {
                 let tiles = part.narrow.chunks_exact(narrow_len).zip(part.wide.chunks_exact(blocks));
                 for (narrow, wide) in tiles {
                     let narrow: &[Lanes; M] = narrow[from..].first_chunk().expect("a block ends within the tile");
-                    sums = accumulate_turned(sums, narrow, &wide[skip + block]);
+                    sums = add_turned(sums, narrow, &wide[skip + block]);
                 }
             }
+            let sums = sums.map(S::store);
             let at = block * LANES;
             if by_input {
                 let lanes = LANES.min(self.inputs - at);
@@ -240,17 +239,16 @@ impl Block for BackwardWeight<'_> {
     }
 }
 
-/// `sum[m] + Σ_r narrow[m][r] * wide[r]`, in the order of the rows `r`.
+/// `sums[m] + Σ_r narrow[m][r] * wide[r]`, in the order of the rows `r`.
 #[inline(always)]
-fn accumulate_turned<const M: usize>(mut sum: [Lanes; M], narrow: &[Lanes; M], wide: &[Lanes; LANES]) -> [Lanes; M] {
-    for r in 0..LANES {
-        for m in 0..M {
-            for l in 0..LANES {
-                sum[m][l] = narrow[m][r].mul_add(wide[r][l], sum[m][l]);
-            }
+fn add_turned<S: Sums, const M: usize>(mut sums: [S; M], narrow: &[Lanes; M], wide: &[Lanes; LANES]) -> [S; M] {
+    for (r, wide) in wide.iter().enumerate() {
+        let wide = S::load(wide);
+        for (sum, narrow) in sums.iter_mut().zip(narrow) {
+            *sum = sum.plus(narrow[r], wide);
         }
     }
-    sum
+    sums
 }
 
 /// `Σ_rows dy`: lanes are summed tile by tile in their order, then halves of them.
@@ -266,7 +264,7 @@ impl Kernel for BackwardBias<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const BLOCK: usize>(self) {
+    fn run<S: Sums>(self) {
         let outputs = self.gradient.len();
         for (o, gradient) in self.gradient.iter_mut().enumerate() {
             let mut sum = [0.0; LANES];

@@ -1,10 +1,11 @@
 //! Which vector instructions a kernel is compiled for, chosen when the program runs.
 //!
-//! A kernel is plain safe code over arrays of [`LANES`] numbers. It is compiled once for each [`Level`], and the compiler
-//! turns the arrays into the vectors of that level: 2 of AVX2, 1 of AVX-512, 4 of NEON. What it computes is the same
-//! everywhere, to the bit: every product is a fused multiply-add (rounded once, by IEEE 754), every sum has an order
-//! that does not depend on the width of a vector. Without fused multiply-add in hardware (x86-64 before 2013) the same
-//! bits come from software, slowly.
+//! A kernel is safe code over arrays of [`LANES`] numbers. It is compiled once for each [`Level`], and the compiler turns
+//! the arrays into the vectors of that level: 2 of AVX2, 1 of AVX-512, 4 of NEON. Where many of them have to stay in
+//! registers, which compilers do for some shapes of a loop and not for others, a kernel holds them as [`Sums`]. What it
+//! computes is the same everywhere, to the bit: every product is a fused multiply-add (rounded once, by IEEE 754), every
+//! sum has an order that does not depend on the width of a vector. Without fused multiply-add in hardware (x86-64 before
+//! 2013) the same bits come from software, slowly.
 
 use std::sync::LazyLock;
 
@@ -21,8 +22,21 @@ pub type Lanes = [f32; LANES];
 pub trait Kernel {
     type Output;
 
-    /// Runs it; `BLOCK` is how many [`Lanes`] of sums fit in the registers.
-    fn run<const BLOCK: usize>(self) -> Self::Output;
+    /// Runs it, with sums held in `S`.
+    fn run<S: Sums>(self) -> Self::Output;
+}
+
+/// [`Lanes`] of sums in the registers of a level.
+pub trait Sums: Copy {
+    /// How many of them fit in the registers, beside what is added to them.
+    const BLOCK: usize;
+
+    fn load(lanes: &Lanes) -> Self;
+
+    /// `self + a * b` in every lane, rounded once.
+    fn plus(self, a: f32, b: Self) -> Self;
+
+    fn store(self) -> Lanes;
 }
 
 /// A set of vector instructions that this machine has: values come from [`Level::available`] alone.
@@ -45,11 +59,10 @@ impl Level {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            levels.push(Self(Instructions::Avx2));
-            // Behind AVX2: where both were measured, the compiler's code for 512 bits took 2.6 to 12 times as long.
             if is_x86_feature_detected!("avx512f") {
                 levels.push(Self(Instructions::Avx512));
             }
+            levels.push(Self(Instructions::Avx2));
         }
         levels.push(Self(Instructions::Portable));
         levels
@@ -76,8 +89,7 @@ impl Level {
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            // 16 registers of 4 numbers on x86-64, 32 on AArch64.
-            Instructions::Portable => kernel.run::<{ if cfg!(target_arch = "aarch64") { 6 } else { 2 } }>(),
+            Instructions::Portable => kernel.run::<Lanes>(),
             // SAFETY: a value with `Avx2` is made in `available` alone, after AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => unsafe { avx2(kernel) },
@@ -103,18 +115,97 @@ impl Level {
     }
 }
 
-/// 12 of 16 registers hold sums: 6 rows of two.
+impl Sums for Lanes {
+    /// Of 16 registers of 4 numbers on x86-64, of 32 on AArch64.
+    const BLOCK: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+
+    #[inline(always)]
+    fn load(lanes: &Lanes) -> Self {
+        *lanes
+    }
+
+    #[inline(always)]
+    fn plus(self, a: f32, b: Self) -> Self {
+        std::array::from_fn(|l| a.mul_add(b[l], self[l]))
+    }
+
+    /// In memory from here on. Otherwise the compiler shapes the loop before it for what follows, and half of the sums live
+    /// on the stack.
+    #[inline(always)]
+    fn store(self) -> Lanes {
+        std::hint::black_box(self)
+    }
+}
+
+/// Registers that only functions with AVX2 and FMA may use: nothing but [`avx2`] names this type.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Avx2Sums([std::arch::x86_64::__m256; 2]);
+
+#[cfg(target_arch = "x86_64")]
+impl Sums for Avx2Sums {
+    /// 12 of 16 registers, one for `a` and two for `b`.
+    const BLOCK: usize = 6;
+
+    #[inline(always)]
+    fn load(lanes: &Lanes) -> Self {
+        Self(bytemuck::cast(*lanes))
+    }
+
+    #[inline(always)]
+    fn plus(self, a: f32, b: Self) -> Self {
+        use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps};
+        // SAFETY: `avx2` alone runs kernels with this type, and its features are those that these need.
+        unsafe {
+            let a = _mm256_set1_ps(a);
+            Self([_mm256_fmadd_ps(a, b.0[0], self.0[0]), _mm256_fmadd_ps(a, b.0[1], self.0[1])])
+        }
+    }
+
+    #[inline(always)]
+    fn store(self) -> Lanes {
+        bytemuck::cast(self.0)
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<6>()
+    kernel.run::<Avx2Sums>()
 }
 
-/// 12 of 32 registers hold sums: enough to hide the latency of a multiply-add.
+/// Registers that only functions with AVX-512F may use: nothing but [`avx512`] names this type.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Avx512Sums(std::arch::x86_64::__m512);
+
+#[cfg(target_arch = "x86_64")]
+impl Sums for Avx512Sums {
+    /// 12 of 32 registers: enough to hide the latency of a multiply-add.
+    const BLOCK: usize = 12;
+
+    #[inline(always)]
+    fn load(lanes: &Lanes) -> Self {
+        Self(bytemuck::cast(*lanes))
+    }
+
+    #[inline(always)]
+    fn plus(self, a: f32, b: Self) -> Self {
+        use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
+        // SAFETY: `avx512` alone runs kernels with this type, and its features are those that these need.
+        unsafe { Self(_mm512_fmadd_ps(_mm512_set1_ps(a), b.0, self.0)) }
+    }
+
+    #[inline(always)]
+    fn store(self) -> Lanes {
+        bytemuck::cast(self.0)
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
 fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<12>()
+    kernel.run::<Avx512Sums>()
 }
 
 /// A transpose by shuffles within registers; compilers make a load and a store of each number, seven times slower.
