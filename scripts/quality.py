@@ -47,6 +47,7 @@ VARIANTS = {
     "without trimming": ["--contamination", "1e-9"],
     "a fifth left out": ["--contamination", "0.2"],
     "without clipping": ["--clip", "1e9"],
+    "clipped at 8": ["--clip", "8"],
     "without the floor on steps: 20 epochs": ["--preset", "auto", "--epochs", "20"],
     "without warm-up of beta": ["--preset", "auto", "--beta-schedule", "constant"],
     "in 16 KiB": ["--flash-budget", "16K"],

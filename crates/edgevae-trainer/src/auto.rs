@@ -14,7 +14,7 @@ const MEMBERS: usize = 3;
 /// Weight of the KL term: above 1 the latents keep what many rows share, and an anomaly among them has none of its own.
 const BETA: f32 = 3.0;
 /// Scaled features are held within so many standard deviations.
-const CLIP: f32 = 8.0;
+const CLIP: f32 = 32.0;
 /// Share of the training rows left out before the second fit when nothing is known about anomalies among them.
 const TRIM: f64 = 0.1;
 /// Steps of the optimisation: small sets want a number of steps, large ones a number of passes.
