@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::fit::random::{Purpose, stream};
 use crate::heads::{Whitening, grow_isolation_trees};
 use crate::metrics;
+use crate::options::Score;
 use crate::results::Quality;
 
 /// Fitted rows among which neighbours are sought.
@@ -64,6 +65,16 @@ impl Baseline {
             Self::Neighbours => "kNN",
             Self::Pca => "PCA",
             Self::Isolation => "isolation forest",
+        }
+    }
+
+    /// The score of a model that comes nearest to it.
+    pub fn nearest_score(self) -> Score {
+        match self {
+            Self::Mahalanobis => Score::JointMahalanobis,
+            Self::Neighbours => Score::Neighbours,
+            Self::Pca => Score::Mse,
+            Self::Isolation => Score::Isolation,
         }
     }
 
@@ -163,14 +174,16 @@ pub fn compare(
     let outcome = |baseline: Baseline| {
         let scores = baseline.scores(fitted.view(), test.view(), seed);
         let Quality { roc_auc, average_precision, .. } = Quality::of(&scores, Some(&labels), f32::MAX);
-        Outcome { name: baseline.name(), roc_auc, average_precision }
+        (baseline, Outcome { name: baseline.name(), roc_auc, average_precision })
     };
     let needs_covariance = |baseline: &Baseline| matches!(baseline, Baseline::Mahalanobis | Baseline::Pca);
     let possible = |baseline: &Baseline| !needs_covariance(baseline) || test.ncols() <= MOST_INPUTS;
-    let outcomes: Vec<Outcome> = Baseline::ALL.into_iter().filter(possible).map(outcome).collect();
-    let ahead = outcomes.iter().filter(|outcome| outcome.roc_auc.is_some_and(|area| area > own + AHEAD));
-    let ahead: Vec<String> =
-        ahead.map(|outcome| format!("{} (ROC-AUC {:.4})", outcome.name, outcome.roc_auc.unwrap_or_default())).collect();
+    let outcomes: Vec<(Baseline, Outcome)> = Baseline::ALL.into_iter().filter(possible).map(outcome).collect();
+    let ahead = outcomes.iter().filter_map(|(baseline, outcome)| {
+        let area = outcome.roc_auc.filter(|area| *area > own + AHEAD)?;
+        Some(format!("{} (ROC-AUC {area:.4}; --score {})", outcome.name, baseline.nearest_score().name()))
+    });
+    let ahead: Vec<String> = ahead.collect();
     let warning = (!ahead.is_empty()).then(|| {
         format!(
             "without a network {} {} more on the test rows than this model (ROC-AUC {own:.4})",
@@ -178,7 +191,7 @@ pub fn compare(
             if ahead.len() == 1 { "finds" } else { "find" }
         )
     });
-    (outcomes, warning)
+    (outcomes.into_iter().map(|(_, outcome)| outcome).collect(), warning)
 }
 
 #[cfg(test)]
@@ -218,7 +231,7 @@ mod tests {
         );
         assert_eq!((outcomes[0].roc_auc, outcomes[1].average_precision), (Some(1.0), Some(1.0)));
         let warning = warning.unwrap();
-        assert!(warning.contains("Mahalanobis (ROC-AUC 1.0000) and kNN"), "{warning}");
+        assert!(warning.contains("Mahalanobis (ROC-AUC 1.0000; --score joint-mahalanobis) and kNN"), "{warning}");
         assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &labels, 0).1, None);
         assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &[false; 3], 0), (vec![], None));
     }

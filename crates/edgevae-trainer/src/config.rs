@@ -94,7 +94,8 @@ config! {
     /// Columns that lie on a circle, and its length: time:day (or week, year), wind_direction:360
     #[arg(long, value_name = "COLUMN:PERIOD,...", value_delimiter = ',')]
     cyclic: Vec<Cyclic>,
-    /// Rows of a series that are looked at together [default: each row by itself]
+    /// Rows of a series that are looked at together; where a file holds several machines, name the column that tells
+    /// them apart: --split group:COLUMN [default: each row by itself]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
     window: u16,
     /// Rows from the end of one window to the end of the next [default: 1]

@@ -8,7 +8,7 @@ use edgevae_trainer::fit::EpochRecord;
 use edgevae_trainer::train::stream::RowProgress;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-/// Lines that a fit prints where there is no terminal.
+/// Lines that a run prints where there is no terminal; each of several fits has at least its last.
 const PLAIN_LINES: usize = 10;
 
 /// Time between the lines that a stream prints there.
@@ -16,7 +16,7 @@ const PLAIN_PAUSE: Duration = Duration::from_secs(10);
 
 pub enum Progress {
     Bar(ProgressBar),
-    Lines { epochs: usize, last: Mutex<Instant> },
+    Lines { fits: usize, epochs: usize, last: Mutex<Instant> },
     Quiet,
 }
 
@@ -26,7 +26,7 @@ impl Progress {
             return Self::Quiet;
         }
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { epochs, last: Mutex::new(Instant::now()) };
+            return Self::Lines { fits: 1, epochs, last: Mutex::new(Instant::now()) };
         }
         let style = ProgressStyle::with_template("{bar:24} epoch {pos}/{len}  {msg}  {eta} left");
         let bar = ProgressBar::new(epochs as u64);
@@ -35,10 +35,10 @@ impl Progress {
     }
 
     /// Sets how many fits there are, of how many epochs, where that is known only once the data are.
-    pub fn set_epochs(&mut self, fits: usize, each: usize) {
+    pub fn set_epochs(&mut self, several: usize, each: usize) {
         match self {
-            Self::Bar(bar) => bar.set_length((fits * each) as u64),
-            Self::Lines { epochs, .. } => *epochs = each,
+            Self::Bar(bar) => bar.set_length((several * each) as u64),
+            Self::Lines { fits, epochs, .. } => (*fits, *epochs) = (several, each),
             Self::Quiet => {}
         }
     }
@@ -49,10 +49,12 @@ impl Progress {
                 bar.set_message(summary(record));
                 bar.inc(1);
             }
-            Self::Lines { epochs, .. } => {
-                let step = epochs.div_ceil(PLAIN_LINES);
-                if record.epoch == 1 || record.epoch == *epochs || record.epoch.is_multiple_of(step) {
-                    note!("epoch {}/{epochs}  {}", record.epoch, summary(record));
+            Self::Lines { fits, epochs, .. } => {
+                let step = epochs.div_ceil((PLAIN_LINES / fits).max(1));
+                let first = *fits == 1 && record.epoch == 1;
+                if first || record.epoch == *epochs || record.epoch.is_multiple_of(step) {
+                    let which = if *fits == 1 { String::new() } else { format!("one of {fits} fits  ") };
+                    note!("{which}epoch {}/{epochs}  {}", record.epoch, summary(record));
                 }
             }
             Self::Quiet => {}
@@ -73,7 +75,7 @@ impl Progress {
         };
         match self {
             Self::Bar(bar) => bar.set_message(text(bar.length().unwrap_or_default())),
-            Self::Lines { epochs, last } => {
+            Self::Lines { epochs, last, .. } => {
                 let Ok(mut last) = last.lock() else { return };
                 if last.elapsed() >= PLAIN_PAUSE {
                     *last = Instant::now();

@@ -225,8 +225,8 @@ impl Job {
         }
         let (baselines, warning) = train::compare_baselines(fitted, &trained, options.seed);
         let way_out = match options.preset {
-            Preset::Auto => "try another --score",
-            Preset::Reference => "try --preset auto, or another --score",
+            Preset::Auto => "try that --score",
+            Preset::Reference => "try --preset auto, or that --score",
         };
         trained.warnings.extend(warning.map(|warning| format!("{warning}; {way_out}")));
         let (bytes, budget) = (source.model_file(&trained).bytes().len(), options.flash_budget);

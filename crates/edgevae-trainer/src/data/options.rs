@@ -43,7 +43,7 @@ pub enum Format {
     Csv,
     /// JSON lines: one object for each row.
     Jsonl,
-    /// Apache Parquet.
+    /// Apache Parquet: booleans, integers, floats, text, dates and times; no decimals, no lists, no Brotli.
     Parquet,
 }
 
