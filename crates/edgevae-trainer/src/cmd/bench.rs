@@ -39,6 +39,9 @@ impl Cmd {
         if let Some(point) = self.point {
             return terminal::print(serde_json::to_string(&growth::measure_here(point)?)?);
         }
+        if cfg!(debug_assertions) {
+            note!("warning: this build is not optimised; its figures say nothing, build with --release");
+        }
         let binary = std::env::current_exe()?;
         let progress = &mut |what: &str| note!("{what} ...");
         if let Some(path) = &self.growth {
