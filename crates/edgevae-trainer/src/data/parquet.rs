@@ -3,6 +3,7 @@
 //! Columns are decoded a block of rows at a time, so that memory is that of one page of each column and not that of a row
 //! group, whatever the size of the groups.
 
+mod column;
 mod scores;
 
 use std::cell::Cell as StdCell;
@@ -11,12 +12,10 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
 
-use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
 
 use super::block::{Block, Counts};
 use super::csv::cell::{self, Label, NoNumber};
@@ -26,6 +25,7 @@ use super::options::{Features, Missing, ReadOptions};
 use super::reading::Reading;
 use super::scan::EachRow;
 use super::source::{Parse, Source, Take};
+use column::{Column, Unit, unfit};
 pub use scores::ScoreWriter;
 
 /// Bytes of a block's cells.
@@ -114,96 +114,6 @@ fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>
         ended: false,
     };
     Ok((blocks, extra.iter().map(name).collect()))
-}
-
-/// What a column holds, when that cannot be a feature or a label.
-fn unfit(column: &ColumnDescriptor, as_text: bool) -> Option<String> {
-    if column.max_rep_level() > 0 {
-        return Some("lists".into());
-    }
-    let is_integer = matches!(column.logical_type_ref(), None | Some(LogicalType::Integer(_)))
-        && matches!(
-            column.converted_type(),
-            ConvertedType::NONE
-                | ConvertedType::INT_8
-                | ConvertedType::INT_16
-                | ConvertedType::INT_32
-                | ConvertedType::INT_64
-                | ConvertedType::UINT_8
-                | ConvertedType::UINT_16
-                | ConvertedType::UINT_32
-                | ConvertedType::UINT_64
-        );
-    match column.physical_type() {
-        Type::BOOLEAN | Type::FLOAT | Type::DOUBLE => None,
-        Type::INT32 | Type::INT64 if is_integer => None,
-        Type::BYTE_ARRAY if as_text => None,
-        Type::INT32 | Type::INT64 | Type::INT96 if as_text && Unit::of(column).is_some() => None,
-        Type::INT32 | Type::INT64 => Some(format!("dates, times or decimals ({:?})", column.converted_type())),
-        Type::BYTE_ARRAY => Some("text".into()),
-        other => Some(format!("{other}")),
-    }
-}
-
-/// A wanted column.
-#[derive(Clone, Copy)]
-struct Column {
-    /// Its place in the file.
-    index: usize,
-    /// It holds unsigned integers.
-    unsigned: bool,
-    /// Definition level of a value that is no null.
-    present: i16,
-    /// It holds times.
-    unit: Option<Unit>,
-}
-
-/// The unit of a column of times since 1970.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Unit {
-    Days,
-    Milliseconds,
-    Microseconds,
-    Nanoseconds,
-}
-
-impl Unit {
-    fn of(column: &ColumnDescriptor) -> Option<Self> {
-        use parquet::basic::TimeUnit;
-        match (column.logical_type_ref(), column.converted_type(), column.physical_type()) {
-            (_, _, Type::INT96) => Some(Self::Nanoseconds),
-            (Some(LogicalType::Timestamp(time)), ..) => Some(match time.unit {
-                TimeUnit::MILLIS => Self::Milliseconds,
-                TimeUnit::MICROS => Self::Microseconds,
-                TimeUnit::NANOS => Self::Nanoseconds,
-            }),
-            (_, ConvertedType::DATE, _) => Some(Self::Days),
-            (_, ConvertedType::TIMESTAMP_MILLIS, _) => Some(Self::Milliseconds),
-            (_, ConvertedType::TIMESTAMP_MICROS, _) => Some(Self::Microseconds),
-            _ => None,
-        }
-    }
-
-    /// The time as text in ISO 8601.
-    fn text(self, value: i64) -> Vec<u8> {
-        let nanoseconds = i128::from(value)
-            * match self {
-                Self::Days => 86_400_000_000_000,
-                Self::Milliseconds => 1_000_000,
-                Self::Microseconds => 1_000,
-                Self::Nanoseconds => 1,
-            };
-        let time = jiff::Timestamp::from_nanosecond(nanoseconds);
-        time.map_or_else(|_| value.to_string(), |time| time.to_string()).into_bytes()
-    }
-}
-
-impl Column {
-    fn of(index: usize, column: &ColumnDescriptor) -> Self {
-        use ConvertedType::{UINT_8, UINT_16, UINT_32, UINT_64};
-        let unsigned = matches!(column.converted_type(), UINT_8 | UINT_16 | UINT_32 | UINT_64);
-        Self { index, unsigned, present: column.max_def_level(), unit: Unit::of(column) }
-    }
 }
 
 struct ParquetBlocks {
@@ -536,179 +446,4 @@ fn read_column<T: DataType, V>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::scores::GROUP;
-    use super::*;
-    use crate::data::table::{Loaded, collect};
-    use crate::scoring::RowVerdict;
-    use parquet::data_type::{BoolType, Int64Type};
-    use parquet::file::writer::SerializedFileWriter;
-    use parquet::schema::parser::parse_message_type;
-    use std::io::{Seek as _, Write as _};
-
-    /// A file of two row groups: `a` DOUBLE with a null, `n` UINT_32, `t` text, `l` BOOLEAN.
-    fn file() -> File {
-        let schema = "message rows { optional double a; required int32 n (UINT_32); required binary t (UTF8);
-                      required boolean l; }";
-        let schema = Arc::new(parse_message_type(schema).unwrap());
-        let mut out = tempfile::tempfile().unwrap();
-        let mut writer = SerializedFileWriter::new(&mut out, schema, Arc::default()).unwrap();
-        for part in 0..2 {
-            let mut group = writer.next_row_group().unwrap();
-            let mut column = group.next_column().unwrap().unwrap();
-            let levels = if part == 0 { [1, 1, 1] } else { [1, 0, 1] };
-            let values = if part == 0 { &[0.1, -2.5, 1e30][..] } else { &[4.0, 6.0] };
-            column.typed::<parquet::data_type::DoubleType>().write_batch(values, Some(&levels), None).unwrap();
-            column.close().unwrap();
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<parquet::data_type::Int32Type>().write_batch(&[1, -1, 3], None, None).unwrap();
-            column.close().unwrap();
-            let mut column = group.next_column().unwrap().unwrap();
-            let text = ["0", "normal", "Anomaly"].map(|text| ByteArray::from(text.as_bytes().to_vec()));
-            column.typed::<parquet::data_type::ByteArrayType>().write_batch(&text, None, None).unwrap();
-            column.close().unwrap();
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<BoolType>().write_batch(&[false, true, false], None, None).unwrap();
-            column.close().unwrap();
-            group.close().unwrap();
-        }
-        writer.close().unwrap();
-        out.rewind().unwrap();
-        out
-    }
-
-    fn load(label: &str, ignore: &str, missing: Missing) -> Result<Loaded, String> {
-        let options =
-            ReadOptions { label: Some(label.into()), ignore: vec![ignore.into()], missing, ..ReadOptions::default() };
-        let source = blocks(file(), "t.parquet".into(), &options);
-        source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn numbers_of_every_width_and_labels_are_read() {
-        let loaded = load("l", "t", Missing::Drop).unwrap();
-        assert_eq!(loaded.dataset.names, ["a", "n"]);
-        let expected = [[0.1, 1.0], [-2.5, 4_294_967_295.0], [1e30, 3.0], [4.0, 1.0], [6.0, 3.0]];
-        assert_eq!(loaded.dataset.features, ndarray::arr2(&expected));
-        assert_eq!(loaded.dataset.labels, Some(vec![false, true, false, false, false]));
-        assert_eq!((loaded.dropped_rows, loaded.row_numbers), (1, Some(vec![1, 2, 3, 4, 6])));
-        let labels = load("t", "l", Missing::Mean).unwrap();
-        assert_eq!(labels.dataset.labels, Some([false, false, true].repeat(2)));
-        assert!(labels.dataset.features[[4, 0]].is_nan());
-    }
-
-    #[test]
-    fn what_is_wrong_is_placed_by_row_and_column() {
-        assert_eq!(
-            load("l", "t", Missing::Error).unwrap_err(),
-            "t.parquet: row 5, column \"a\": found an empty cell, expected a number; mend the cell, or choose --missing \
-             drop, mean or indicator"
-        );
-        let message = load("l", "n", Missing::Mean).unwrap_err();
-        assert!(message.contains("column \"t\" holds text, expected numbers"), "{message}");
-        assert!(load("x", "t", Missing::Error).unwrap_err().contains("no column \"x\""));
-    }
-
-    /// Texts in a dictionary with a null, integers as text, times, a date, booleans: 40 rows.
-    fn kinds() -> tempfile::NamedTempFile {
-        use parquet::data_type::{ByteArrayType, Int32Type};
-        let schema = "message rows { optional binary mode (UTF8); required binary count (UTF8);
-                      required int64 at (TIMESTAMP(MICROS,true)); required int32 day (DATE); required boolean valve;
-                      required double temp; }";
-        let schema = Arc::new(parse_message_type(schema).unwrap());
-        let out = tempfile::Builder::new().suffix(".parquet").tempfile().unwrap();
-        let mut writer = SerializedFileWriter::new(out.reopen().unwrap(), schema, Arc::default()).unwrap();
-        let mut group = writer.next_row_group().unwrap();
-        let text = |text: String| ByteArray::from(text.into_bytes());
-        let levels: Vec<i16> = (0..40).map(|row| i16::from(row != 7)).collect();
-        let modes: Vec<ByteArray> =
-            (0..40).filter(|row| *row != 7).map(|row| text(["run", "idle", "run"][row % 3].into())).collect();
-        let counts: Vec<ByteArray> = (0..40).map(|row| text((row % 5).to_string())).collect();
-        // 2024-01-31T06:00:00Z, then an hour a row.
-        let times: Vec<i64> = (0..40).map(|row| (1_706_680_800 + 3600 * row) * 1_000_000).collect();
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&modes, Some(&levels), None).unwrap();
-        column.close().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&counts, None, None).unwrap();
-        column.close().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&times, None, None).unwrap();
-        column.close().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int32Type>().write_batch(&[19_753; 40], None, None).unwrap();
-        column.close().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        let valves: Vec<bool> = (0..40).map(|row| row % 2 == 0).collect();
-        column.typed::<BoolType>().write_batch(&valves, None, None).unwrap();
-        column.close().unwrap();
-        let mut column = group.next_column().unwrap().unwrap();
-        let temps: Vec<f64> = (0..40).map(|row| f64::from(row) / 2.0).collect();
-        column.typed::<parquet::data_type::DoubleType>().write_batch(&temps, None, None).unwrap();
-        column.close().unwrap();
-        group.close().unwrap();
-        writer.close().unwrap();
-        out
-    }
-
-    #[test]
-    fn texts_times_and_booleans_are_read_by_their_kind() {
-        use crate::input::{self, Request};
-        use crate::options::Options;
-        let file = kinds();
-        let read = ReadOptions { missing: Missing::Indicator, ..ReadOptions::default() };
-        let request = Request { cyclic: vec!["at:day".parse().unwrap()], ..Request::default() };
-        let prepared = input::load(&[file.path().to_owned()], &read, &request, &Options::default()).unwrap();
-        let names =
-            ["mode=run", "mode=idle", "mode=other", "mode missing", "count", "at sin", "at cos", "valve", "temp"];
-        assert_eq!(prepared.dataset.names, names);
-        assert!(prepared.input.notes.iter().any(|note| note.starts_with("`day`: times, left out")));
-        let row = |row: usize| prepared.dataset.features.row(row).to_vec();
-        // Six in the morning is a quarter of the day.
-        let cosine = row(0)[6];
-        assert_eq!(row(0), [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, cosine, 1.0, 0.0]);
-        assert!(cosine.abs() < 1e-6);
-        assert_eq!(row(1)[..5], [0.0, 1.0, 0.0, 0.0, 1.0]);
-        assert_eq!(row(7)[..5], [0.0, 0.0, 0.0, 1.0, 2.0], "a null");
-        assert_eq!(row(9)[7..], [0.0, 4.5]);
-    }
-
-    #[test]
-    fn damage_is_an_error_and_no_panic() {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut file(), &mut bytes).unwrap();
-        let read = |bytes: &[u8]| {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(bytes).unwrap();
-            let options = ReadOptions { ignore: vec!["t".into()], missing: Missing::Mean, ..ReadOptions::default() };
-            blocks(file, "t.parquet".into(), &options).and_then(|source| collect(source, 1))
-        };
-        for length in 0..bytes.len() {
-            assert!(read(&bytes[..length]).is_err(), "cut to {length} bytes");
-        }
-        for at in 0..bytes.len() {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 1 << (at % 8);
-            let _ = read(&damaged);
-        }
-    }
-
-    #[test]
-    fn scores_read_back_as_they_were_written() {
-        let mut out = tempfile::tempfile().unwrap();
-        let mut writer = ScoreWriter::new(&mut out, false).unwrap();
-        let rows = GROUP as u64 + 3;
-        let verdict = |row| RowVerdict { score: row as f32 * 0.1, is_anomaly: row % 2 == 0, out_of_range: None };
-        (1..=rows).try_for_each(|row| writer.push(row, verdict(row))).unwrap();
-        writer.finish().unwrap();
-        out.rewind().unwrap();
-        let options = ReadOptions { label: Some("is_anomaly".into()), ..ReadOptions::default() };
-        let loaded = collect(blocks(out, "t.parquet".into(), &options).unwrap(), 2).unwrap();
-        assert_eq!(
-            (loaded.dataset.names, loaded.dataset.features.nrows()),
-            (vec!["row".into(), "score".into()], GROUP + 3)
-        );
-        assert_eq!(loaded.dataset.features[[GROUP + 2, 1]].to_bits(), (rows as f32 * 0.1).to_bits());
-        assert_eq!(loaded.dataset.labels.unwrap()[..2], [false, true]);
-    }
-}
+mod tests;
