@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgevae_tests::{binary, edgevae, names};
 use edgevae_trainer::checkpoint::RunCheckpoint;
@@ -12,7 +12,10 @@ use edgevae_trainer::model_file::ModelFile;
 
 /// Epochs are short and many, so that a kill falls anywhere: in an epoch, in a checkpoint, in the results.
 const TRAIN: &str = "train --data rows.csv --label label --epochs 60 --hidden 8 --latent 2 --batch-size 16 --patience 50 --quiet --out run";
-const KILLS: usize = 60;
+/// Three members are fitted, the worst rows left out, and three fitted again: the default for data of one's own.
+const AUTO: &str = "train --data rows.csv --label label --quiet --out run";
+/// Several members on rows that are read again for each epoch.
+const STREAMED: &str = "train --data rows.csv --label label --stream --epochs 40 --hidden 8 --latent 2 --batch-size 16 --members 3 --quiet --out run";
 
 fn start(folder: &Path, words: &str) -> Child {
     let mut command = Command::new(binary());
@@ -26,70 +29,188 @@ fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
     ["model.evae", "scores.csv", "config.toml"].map(read).into()
 }
 
-#[test]
-fn sixty_kills_at_random_moments_lose_no_checkpoint_and_change_no_bit() {
+/// Kills a run at random moments until it was complete several times, and holds what lies in the folder to the run that
+/// nobody killed. With `--force` among the words the folder holds the results of another run from the start.
+fn survives(train: &str, rows: usize, kills: usize) {
     let whole = tempfile::tempdir().unwrap();
-    edgevae(whole.path(), "synth --rows 1200 --features 4 --out rows.csv").ok();
-    edgevae(whole.path(), TRAIN).ok();
+    edgevae(whole.path(), &format!("synth --rows {rows} --features 4 --out rows.csv")).ok();
+    let force = if train.contains("--force") { "--force" } else { "" };
+    let began = Instant::now();
+    edgevae(whole.path(), train).ok();
+    // Half of the runs would be killed, were none to go on.
+    let longest = 2 * u64::try_from(began.elapsed().as_micros()).unwrap() / 3;
     let expected = results(whole.path());
+    edgevae(whole.path(), &format!("{TRAIN} --seed 9 --force")).ok();
+    let other = results(whole.path());
 
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::copy(whole.path().join("rows.csv"), dir.join("rows.csv")).unwrap();
     let checkpoint = dir.join("run.checkpoint");
-    let (mut kills, mut runs, mut epochs, mut random) = (0, 0, 0, 0x2545_f491_4f6c_dd1d_u64);
-    while kills < KILLS || runs == 0 || checkpoint.exists() {
+    let clear = || {
+        let _ = fs::remove_dir_all(dir.join("run"));
+        // A kill between the results and the removal of the checkpoint leaves both.
+        let _ = fs::remove_file(&checkpoint);
+        if !force.is_empty() {
+            fs::create_dir(dir.join("run")).unwrap();
+            other.iter().for_each(|(name, bytes)| fs::write(dir.join("run").join(name), bytes).unwrap());
+        }
+    };
+    clear();
+    let (mut killed, mut runs, mut resumes, mut place, mut random) = (0, 0, 0, (0, 0), 0x2545_f491_4f6c_dd1d_u64);
+    while killed < kills || runs == 0 || checkpoint.exists() {
         let words = if checkpoint.exists() {
-            "train --resume run.checkpoint --quiet".to_owned()
+            resumes += 1;
+            format!("train --resume run.checkpoint --quiet {force}")
         } else {
-            format!("{TRAIN} --checkpoint-every 1")
+            format!("{train} --checkpoint-every 1")
         };
         let mut child = start(dir, &words);
-        // xorshift64: a moment within the first milliseconds of work, where the process starts included.
+        // xorshift64: a moment of a run, where the process starts included.
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        std::thread::sleep(Duration::from_micros(random % 90_000));
-        let killed = kills < KILLS && child.try_wait().unwrap().is_none();
-        if killed {
+        std::thread::sleep(Duration::from_micros(random % longest));
+        let kill = killed < kills && child.try_wait().unwrap().is_none();
+        if kill {
             child.kill().unwrap();
-            kills += 1;
+            killed += 1;
         }
         let status = child.wait().unwrap();
+        assert!(kill || status.success(), "{words}");
         if checkpoint.exists() {
-            let read = RunCheckpoint::read(&checkpoint).expect("a checkpoint is whole at every moment");
-            assert!(read.fit.epochs() >= epochs, "a later checkpoint is never lost");
-            epochs = read.fit.epochs();
+            let read = RunCheckpoint::read(&checkpoint).expect("a checkpoint is whole at every moment").fit;
+            assert!((read.networks(), read.epochs()) >= place, "a later checkpoint is never lost");
+            place = (read.networks(), read.epochs());
         }
-        if dir.join("run").exists() {
-            assert_eq!(results(dir), expected, "results are whole, and those of the run that nobody killed");
+        let is_there = dir.join("run/model.evae").exists();
+        if is_there {
             ModelFile::open(&dir.join("run/model.evae")).unwrap();
-            fs::remove_dir_all(dir.join("run")).unwrap();
-            // A kill between the results and the removal of the checkpoint leaves both.
-            let _ = fs::remove_file(&checkpoint);
-            (runs, epochs) = (runs + 1, 0);
-        } else {
-            assert!(killed || !status.success(), "a run that ends well has results");
+            let found = results(dir);
+            assert!(found == expected || (!force.is_empty() && found == other), "what loads is whole, and of one run");
+        }
+        assert!(is_there || kill, "a run that ends well has results");
+        if is_there && results(dir) == expected {
+            clear();
+            (runs, place) = (runs + 1, (0, 0));
         }
     }
-    eprintln!("{kills} kills, {runs} complete runs");
+    eprintln!("{killed} kills, {resumes} runs that went on, {runs} complete");
+    assert!(resumes > 0, "every kill fell before the first checkpoint or after the last: nothing was shown");
     let left: Vec<String> = names(dir).into_iter().filter(|name| !name.ends_with(".partial")).collect();
-    assert_eq!(left, ["rows.csv"], "no checkpoint is left of a complete run");
+    assert_eq!(
+        left,
+        if force.is_empty() { vec!["rows.csv"] } else { vec!["rows.csv", "run"] },
+        "no checkpoint is left"
+    );
 }
 
 #[test]
-fn a_checkpoint_goes_with_its_run_and_its_data_only() {
+fn sixty_kills_at_random_moments_lose_no_checkpoint_and_change_no_bit() {
+    survives(TRAIN, 1200, 60);
+}
+
+#[test]
+fn kills_of_a_run_of_several_members_that_leaves_rows_out_lose_none_of_them() {
+    survives(AUTO, 300, 25);
+}
+
+#[test]
+fn kills_of_a_streamed_run_of_several_members_lose_none_of_them() {
+    survives(STREAMED, 600, 25);
+}
+
+#[test]
+fn kills_of_a_run_over_the_results_of_another_leave_no_mixture() {
+    survives(&format!("{TRAIN} --force"), 300, 40);
+}
+
+#[test]
+fn an_interrupted_run_says_how_to_go_on_and_is_not_started_anew_by_chance() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
+    let train = "train --synth rows=300 --epochs 100000 --hidden 4 --latent 1 --quiet --out run --checkpoint-every 1";
+    let mut command = Command::new(binary());
+    command.args(train.split_whitespace()).current_dir(dir).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while !dir.join("run.checkpoint").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("no results were written; go on with `edgevae train --resume run.checkpoint`"), "{said}");
+
+    let before = fs::read(dir.join("run.checkpoint")).unwrap();
+    let anew = ["run.checkpoint is of an interrupted run", "go on with --resume run.checkpoint", "another --out"];
+    edgevae(dir, train).fails_with(&anew);
+    fs::copy(dir.join("run.checkpoint"), dir.join("copy.checkpoint")).unwrap();
+    edgevae(dir, "train --resume copy.checkpoint --quiet").fails_with(&anew);
+    assert_eq!(fs::read(dir.join("run.checkpoint")).unwrap(), before);
+    edgevae(dir, &format!("{} --force", train.replace("100000", "2"))).ok();
+    assert_eq!(names(dir), ["copy.checkpoint", "run"], "--force starts anew, and the run is complete");
+}
+
+/// The same table with something else in it, each of which gives other files or other figures: cells that are scaled to
+/// the same numbers, names, one label, one cell.
+fn other_rows(rows: &str) -> Vec<(&'static str, String)> {
+    let (header, body) = rows.split_once('\n').unwrap();
+    let doubled = body.lines().map(|line| {
+        let (cells, label) = line.rsplit_once(',').unwrap();
+        let cells = cells.split(',').map(|cell| (2.0 * cell.parse::<f32>().unwrap()).to_string());
+        format!("{},{label}\n", cells.collect::<Vec<_>>().join(","))
+    });
+    let doubled: String = doubled.collect();
+    let (first, rest) = body.split_once('\n').unwrap();
+    let (cells, label) = first.rsplit_once(',').unwrap();
+    let label = if label == "1" { "0" } else { "1" };
+    let rest_of_cells = cells.split_once(',').unwrap().1;
+    let changes = vec![
+        ("doubled", format!("{header}\n{doubled}")),
+        ("a name", format!("{}\n{body}", header.replacen("f0", "g0", 1))),
+        ("a label", format!("{header}\n{cells},{label}\n{rest}")),
+        ("a cell", format!("{header}\n0.5,{rest_of_cells},{}\n{rest}", first.rsplit_once(',').unwrap().1)),
+        ("a row", format!("{header}\n{body}{first}\n")),
+    ];
+    assert!(changes.iter().all(|(_, changed)| changed != rows), "{changes:?}");
+    changes
+}
+
+/// A run of many epochs in a folder, killed after its first checkpoint.
+fn interrupted(dir: &Path, more: &str) {
     edgevae(dir, "synth --rows 300 --features 3 --out rows.csv").ok();
     let train = "train --data rows.csv --label label --epochs 100000 --hidden 4 --latent 1 --quiet --out run --checkpoint-every 1";
-    let mut child = start(dir, train);
+    let mut child = start(dir, &format!("{train} {more}"));
     while !dir.join("run.checkpoint").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
 
+#[test]
+fn a_checkpoint_goes_with_its_rows_only() {
+    for more in ["", "--stream"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        interrupted(dir, more);
+        let rows = fs::read_to_string(dir.join("rows.csv")).unwrap();
+        for (change, rows) in other_rows(&rows) {
+            fs::write(dir.join("rows.csv"), rows).unwrap();
+            let ran = edgevae(dir, "train --resume run.checkpoint --quiet");
+            assert!(ran.stderr.contains("other rows or options"), "{change} {more}: {}", ran.stderr);
+            ran.fails_with(&["run.checkpoint with rows.csv"]);
+        }
+        assert!(RunCheckpoint::read(&dir.join("run.checkpoint")).is_ok(), "a refusal keeps the checkpoint");
+    }
+}
+
+#[test]
+fn a_checkpoint_goes_with_its_options_only_and_says_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    interrupted(dir, "");
     let resume = "train --resume run.checkpoint --quiet";
     edgevae(dir, &format!("{resume} --lr 0.1")).fails_with(&["--resume takes the run's options", "run.checkpoint"]);
     edgevae(dir, &format!("{resume} --checkpoint-every 3")).fails_with(&["--checkpoint-every"]);
@@ -100,9 +221,6 @@ fn a_checkpoint_goes_with_its_run_and_its_data_only() {
     bytes[100] ^= 1;
     fs::write(dir.join("damaged.checkpoint"), bytes).unwrap();
     edgevae(dir, "train --resume damaged.checkpoint").fails_with(&["damaged.checkpoint", "damaged"]);
-    edgevae(dir, "synth --rows 300 --features 3 --seed 9 --out rows.csv").ok();
-    edgevae(dir, resume).fails_with(&["rows.csv", "other rows or options"]);
-    assert!(RunCheckpoint::read(&dir.join("run.checkpoint")).is_ok(), "a refusal keeps the checkpoint");
 }
 
 /// A folder with a file system of its own; unmounted with the last of it.

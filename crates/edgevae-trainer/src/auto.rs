@@ -267,18 +267,23 @@ mod tests {
         let options = Options { epochs: 8, beta_warmup: 4, ..planned };
         let run = |from: Option<Checkpoint>| {
             let mut saved = Vec::new();
-            let mut save = |checkpoint: &Checkpoint| {
+            let checkpoints = Checkpoints::new(from, 3, |checkpoint| {
                 saved.push(checkpoint.clone());
                 Ok(())
-            };
-            let checkpoints = Checkpoints { from, every: 3, save: &mut save };
+            });
             let go_on = &mut |_: &EpochRecord| ControlFlow::Continue(());
             let trained = train::train_from(checkpoints, &dataset, Missing::Error, &options, go_on).unwrap();
             (trained.model.bytes().to_vec(), saved)
         };
         let (whole, saved) = run(None);
-        assert_eq!(saved.iter().map(Checkpoint::epochs).collect::<Vec<_>>(), [3, 6, 3, 6, 3, 6], "of the second fits");
-        assert!(run(Some(saved[2].clone())).0 == whole);
+        let places = |saved: &[Checkpoint]| saved.iter().map(|one| (one.networks(), one.epochs())).collect::<Vec<_>>();
+        let expected: Vec<_> = (0..6).flat_map(|network| [(network, 3), (network, 6)]).collect();
+        assert_eq!(places(&saved), expected, "three members of the fit that rows are left out by, three of the other");
+        for at in [0, 4, 5, 9] {
+            let (bytes, more) = run(Some(saved[at].clone()));
+            assert!(bytes == whole, "from checkpoint {at}");
+            assert_eq!(places(&more), expected[at + 1..], "nothing is fitted again");
+        }
     }
 
     #[test]

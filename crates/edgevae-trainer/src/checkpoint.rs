@@ -1,11 +1,12 @@
 //! Checkpoint files: a run that was interrupted goes on where it was.
 //!
 //! Magic `EVCP`, format version, length, a postcard value, and a CRC-32 over all bytes before it. A file that was cut or
-//! altered is refused, and one of another edgevae too: only the same code is sure to go on with the same bits.
+//! altered is refused, and one of another version of edgevae too: other code need not go on with the same bits. Two builds
+//! of one version are not told apart.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,13 @@ use crate::config::Config;
 use crate::export::TOOL;
 use crate::fit::Checkpoint;
 use crate::output::{OutputError, OutputFile};
+use crate::regular;
 
 const MAGIC: [u8; 4] = *b"EVCP";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Magic, version and length.
 const PREFIX: usize = MAGIC.len() + 1 + 8;
+const CRC_LEN: usize = 4;
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Why a checkpoint cannot be used.
@@ -35,8 +38,35 @@ pub enum CheckpointError {
     #[error("{path}: not a checkpoint (it does not begin with `EVCP`)", path = .0.display())]
     NotACheckpoint(PathBuf),
     /// It was cut or altered.
-    #[error("{path}: damaged; start the run anew", path = .0.display())]
-    Damaged(PathBuf),
+    #[error("{path}: damaged: {found}, expected {expected}; start the run anew", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+    },
+    /// It has a later format.
+    #[error("{path}: checkpoint format {found}, written by a newer edgevae (this one reads format {VERSION}); update", path = path.display())]
+    NewerVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u8,
+    },
+    /// It has an earlier format.
+    #[error(
+        "{path}: checkpoint format {found}, written by an older edgevae (this one reads format {VERSION}); finish the run \
+         with that one or start it anew",
+        path = path.display()
+    )]
+    OlderVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u8,
+    },
     /// Another edgevae wrote it.
     #[error("{path}: written by {found}, this is {TOOL}: another version does not go on with the same bits", path = path.display())]
     OtherTool {
@@ -70,6 +100,20 @@ struct Body {
     fit: Checkpoint,
 }
 
+/// The file that this process went on from or wrote last.
+static LATEST: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// The checkpoint that an interrupted run goes on from, where one lies on disk. For the Ctrl-C handler.
+pub fn latest() -> Option<PathBuf> {
+    LATEST.lock().ok()?.clone().filter(|path| path.exists())
+}
+
+fn set_latest(path: &Path) {
+    if let Ok(mut latest) = LATEST.lock() {
+        *latest = Some(path.to_owned());
+    }
+}
+
 /// Where the checkpoint of a run lies: beside its results.
 pub fn path_for(out: &Path) -> PathBuf {
     out.with_added_extension("checkpoint")
@@ -89,12 +133,14 @@ impl RunCheckpoint {
             fit: self.fit.clone(),
         };
         let body = postcard::to_stdvec(&body).expect("a vector takes all");
-        let length = (PREFIX + body.len() + 4) as u64;
+        let length = (PREFIX + body.len() + CRC_LEN) as u64;
         let mut bytes = [&MAGIC[..], &[VERSION], &length.to_le_bytes(), &body].concat();
         bytes.extend(CRC.checksum(&bytes).to_le_bytes());
         let mut file = OutputFile::create(path)?;
         file.put(&bytes)?;
-        file.finish()
+        file.finish()?;
+        set_latest(path);
+        Ok(())
     }
 
     /// Reads a file.
@@ -102,30 +148,50 @@ impl RunCheckpoint {
     /// # Errors
     /// [`CheckpointError`].
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
-        if !bytes.starts_with(&MAGIC) {
+        let bytes = regular::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+        let Some(rest) = bytes.strip_prefix(&MAGIC) else {
             return Err(CheckpointError::NotACheckpoint(path.to_owned()));
+        };
+        match rest.first() {
+            Some(&found) if found > VERSION => {
+                return Err(CheckpointError::NewerVersion { path: path.to_owned(), found });
+            }
+            Some(&found) if found < VERSION => {
+                return Err(CheckpointError::OlderVersion { path: path.to_owned(), found });
+            }
+            _ => {}
         }
-        let damaged = || CheckpointError::Damaged(path.to_owned());
-        let body: Body = Self::body(&bytes).ok_or_else(damaged)?;
+        let damaged =
+            |found: String, expected: String| CheckpointError::Damaged { path: path.to_owned(), found, expected };
+        let undecodable =
+            |error: String| damaged(format!("{error} behind a correct checksum"), "a checkpoint's values".into());
+        let body = Self::body(&bytes).map_err(|(found, expected)| damaged(found, expected))?;
+        let body: Body = postcard::from_bytes(body).map_err(|error| undecodable(error.to_string()))?;
         if body.tool != TOOL {
             return Err(CheckpointError::OtherTool { path: path.to_owned(), found: body.tool });
         }
         let Body { tool: _, config, out, every, fit } = body;
-        Ok(Self { config: toml::from_str(&config).map_err(|_| damaged())?, out, every, fit })
+        let config: Config = toml::from_str(&config).map_err(|error| undecodable(error.to_string()))?;
+        set_latest(path);
+        Ok(Self { config, out, every, fit })
     }
 
-    /// The value in a file that is whole.
-    fn body(bytes: &[u8]) -> Option<Body> {
-        let (body, stored) = bytes.split_last_chunk()?;
-        let length = u64::from_le_bytes(*body.get(MAGIC.len() + 1..)?.first_chunk()?);
-        if length != bytes.len() as u64 || CRC.checksum(body) != u32::from_le_bytes(*stored) {
-            return None;
+    /// The value in a file that is whole, or what was found and what was expected.
+    fn body(bytes: &[u8]) -> Result<&[u8], (String, String)> {
+        let sizes = |expected: String| (format!("{} bytes", bytes.len()), expected);
+        let least = PREFIX + CRC_LEN;
+        let too_short = || sizes(format!("at least {least}"));
+        let length = bytes.get(MAGIC.len() + 1..).and_then(|rest| rest.first_chunk()).ok_or_else(too_short)?;
+        let length = u64::from_le_bytes(*length);
+        if length != bytes.len() as u64 {
+            return Err(sizes(length.to_string()));
         }
-        if body.get(MAGIC.len()) != Some(&VERSION) {
-            return None;
+        let (covered, stored) = bytes.split_last_chunk().ok_or_else(too_short)?;
+        let (stored, computed) = (u32::from_le_bytes(*stored), CRC.checksum(covered));
+        if stored != computed {
+            return Err((format!("checksum {stored:08x}"), format!("{computed:08x}")));
         }
-        postcard::from_bytes(body.get(PREFIX..)?).ok()
+        covered.get(PREFIX..).ok_or_else(too_short)
     }
 }
 
@@ -135,6 +201,7 @@ mod tests {
     use crate::options::Options;
     use crate::{data::synthetic::Synthetic, train};
     use edgevae_core::format::Missing;
+    use std::fs;
     use std::ops::ControlFlow;
 
     /// The checkpoint of a small run after its second epoch.
@@ -143,11 +210,10 @@ mod tests {
         let options =
             Options { hidden: vec![3], latent: 1, epochs: 2, beta_warmup: 1, threads: 1, ..Options::default() };
         let mut last = None;
-        let mut save = |checkpoint: &Checkpoint| {
+        let checkpoints = crate::fit::Checkpoints::new(None, 1, |checkpoint| {
             last = Some(checkpoint.clone());
             Ok(())
-        };
-        let checkpoints = crate::fit::Checkpoints { from: None, every: 1, save: &mut save };
+        });
         train::train_from(checkpoints, &dataset, Missing::Error, &options, &mut |_| ControlFlow::Continue(())).unwrap();
         let config = Config { epochs: Some(2), hidden: Some(vec![3]), ..Config::default() };
         RunCheckpoint { config, out: "run".into(), every: 1, fit: last.unwrap() }
@@ -177,6 +243,38 @@ mod tests {
         }
         assert!(refused(&[&bytes[..], &[0]].concat()));
         assert!(!refused(&bytes));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.checkpoint");
+        checkpoint().write(&path).unwrap();
+        assert_eq!(latest(), Some(path.clone()));
+        let bytes = fs::read(&path).unwrap();
+        let says = |bytes: &[u8], words: &str| {
+            fs::write(&path, bytes).unwrap();
+            let error = RunCheckpoint::read(&path).unwrap_err().to_string();
+            assert!(error.contains("run.checkpoint") && error.contains(words), "{error}");
+        };
+        let with = |at: usize, byte: u8| {
+            let mut bytes = bytes.clone();
+            bytes[at] = byte;
+            bytes
+        };
+        says(&with(4, VERSION + 1), "format 3, written by a newer edgevae (this one reads format 2); update");
+        says(&with(4, 1), "format 1, written by an older edgevae");
+        says(&with(0, b'x'), "does not begin with `EVCP`");
+        let length = bytes.len();
+        says(&bytes[..length - 9], &format!("damaged: {} bytes, expected {length}; start", length - 9));
+        says(&bytes[..6], "6 bytes, expected at least 17");
+        says(&with(40, !bytes[40]), "damaged: checksum ");
+        // A correct checksum over numbers that are none.
+        let mut sealed = with(PREFIX, 0xff);
+        let body = length - CRC_LEN;
+        let checksum = CRC.checksum(&sealed[..body]);
+        sealed[body..].copy_from_slice(&checksum.to_le_bytes());
+        says(&sealed, "behind a correct checksum");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::options::{
     Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Scaling, Schedule, Score,
     SplitBy, TrainOn, WindowFeatures,
 };
+use crate::regular;
 
 /// Why a config file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -231,8 +232,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the line of a key or value that is not known, or for two sources of rows.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = regular::read_text(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let config: Self = toml::from_str(&text)
             .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
         if config.data.is_some() && config.synth.is_some() {

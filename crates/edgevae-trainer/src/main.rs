@@ -13,13 +13,14 @@ mod cmd;
 use std::process::ExitCode;
 
 use clap::Parser;
-use edgevae_trainer::output;
+use edgevae_trainer::{checkpoint, output};
 
 fn main() -> ExitCode {
     let cli = parsed();
     let handler = ctrlc::set_handler(|| {
         output::remove_unfinished();
-        note!("interrupted; no results were written");
+        let next = checkpoint::latest().map(|path| format!("; go on with `edgevae train --resume {}`", path.display()));
+        note!("interrupted; no results were written{}", next.unwrap_or_default());
         std::process::exit(130);
     });
     if let Err(error) = handler {

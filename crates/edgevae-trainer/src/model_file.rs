@@ -1,11 +1,12 @@
 //! Model files on disk: aligned bytes for the core, and new files from a header and its numbers.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use edgevae_core::format::{self, Header};
 use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, signature};
+
+use crate::regular;
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +90,7 @@ impl ModelFile {
     /// # Errors
     /// [`ModelFileError`] when it cannot be read or is not a model that this version loads.
     pub fn open(path: &Path) -> Result<Self, ModelFileError> {
-        let bytes = fs::read(path).map_err(|source| ModelFileError::Read { path: path.to_owned(), source })?;
+        let bytes = regular::read(path).map_err(|source| ModelFileError::Read { path: path.to_owned(), source })?;
         let (file, signature) = signature::split(&bytes).unwrap_or((&bytes, None));
         let file = Self { signed: signature.is_some(), ..Self::from_bytes(file) };
         match file.any() {

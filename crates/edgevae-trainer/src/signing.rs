@@ -4,7 +4,6 @@
 //! signed file is [`edgevae_core::signature`]'s business.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,8 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use edgevae_core::{PublicKey, signature};
+
+use crate::regular;
 
 /// Why a key cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +131,7 @@ impl Public {
 }
 
 fn read(path: &Path) -> Result<String, KeyError> {
-    fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })
+    regular::read_text(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -148,6 +149,7 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     /// Test 1 of RFC 8032, section 7.1.
     const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";

@@ -14,7 +14,7 @@ use edgevae_trainer::data::Dataset;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
-use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord};
+use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord, FitError};
 use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
 use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
@@ -22,7 +22,7 @@ use edgevae_trainer::output::{self, OutputDir};
 use edgevae_trainer::quantize::Quantized;
 use edgevae_trainer::summary::{self, Run, Source};
 use edgevae_trainer::train::stream::Streamed;
-use edgevae_trainer::train::{self, Fitted, Trained};
+use edgevae_trainer::train::{self, Fitted, TrainError, Trained};
 
 use super::progress::Progress;
 use crate::terminal;
@@ -39,7 +39,7 @@ pub struct Cmd {
     /// Folder for the results [default: runs/YYYYMMDD-HHMMSS]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write into a folder that exists
+    /// Write into a folder that exists; start anew over the checkpoint of an interrupted run
     #[arg(long)]
     force: bool,
     /// Save the state of the fit beside the results every N epochs, as DIR.checkpoint; gone when the run is complete
@@ -67,8 +67,8 @@ struct Job {
 
 /// What its fit takes.
 struct Start {
-    /// Where an interrupted fit goes on.
-    from: Option<Checkpoint>,
+    /// Where an interrupted fit goes on, and the file that says so.
+    from: Option<(Checkpoint, PathBuf)>,
     /// The files, where they are read again for each epoch.
     streamed: Option<Streamed>,
     progress: Progress,
@@ -125,6 +125,9 @@ impl Cmd {
             let data: Vec<_> = config.data.iter().flatten().map(|path| ("--data", path.as_path())).collect();
             output::refuse_inputs(&name, &data)?;
         }
+        if !self.force && (self.checkpoint_every.is_some() || resumed.is_some()) {
+            refuse_checkpoint(&checkpoint::path_for(&dir), self.resume.as_deref())?;
+        }
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force)?;
         let mut progress = Progress::new(options.epochs, quiet);
@@ -168,7 +171,7 @@ impl Cmd {
         }
         progress.set_epochs(options.members * if options.trim > 0.0 { 2 } else { 1 }, options.epochs);
         let (from, every) = match resumed {
-            Some(RunCheckpoint { fit, every, .. }) => (Some(fit), every),
+            Some(RunCheckpoint { fit, every, .. }) => (self.resume.map(|path| (fit, path)), every),
             None => (None, self.checkpoint_every.map_or(0, |every| every as usize)),
         };
         let job = Job { config, options, dir, dataset, source, every, quiet };
@@ -190,14 +193,15 @@ impl Job {
             let next = "an interrupted run goes on with `edgevae train --resume";
             note!("checkpoint every {every} epochs: {path}; {next} {path}`", path = checkpoint.display());
         }
-        let mut save = |fit: &Checkpoint| {
+        let save = |fit: &Checkpoint| {
             let run = RunCheckpoint { config: config.clone(), out: dir.clone(), every: *every, fit: fit.clone() };
             run.write(&checkpoint).map_err(|error| {
                 let kept = if checkpoint.exists() { "the checkpoint before it is kept" } else { "there is none yet" };
                 format!("{error}; {kept}, the run stops after epoch {}", fit.epochs())
             })
         };
-        let checkpoints = Checkpoints { from, every: *every, save: &mut save };
+        let (from, resume) = from.unzip();
+        let checkpoints = Checkpoints::new(from, *every, save);
         let since = Instant::now();
         let fitted = match streamed {
             Some(streamed) => {
@@ -207,7 +211,18 @@ impl Job {
             None => Fitted::new_from(checkpoints, dataset, source.missing(), options, on_epoch),
         };
         progress.finish();
-        fitted.with_context(|| source.name())
+        fitted.map_err(|error| {
+            let of = match (&error, resume) {
+                // It names the file that could not be written.
+                (TrainError::Fit(FitError::Checkpoint(_)), _) => return error.into(),
+                (TrainError::Fit(FitError::OtherRun), Some(path)) => {
+                    format!("{} with {}", path.display(), source.name())
+                }
+                (TrainError::Fit(FitError::DamagedCheckpoint { .. }), Some(path)) => path.display().to_string(),
+                _ => source.name(),
+            };
+            anyhow::Error::from(error).context(of)
+        })
     }
 
     /// Calibrates and evaluates, beside the other scores and the detectors without a network.
@@ -342,6 +357,17 @@ fn resumed(path: &Path, given: &Config) -> anyhow::Result<RunCheckpoint> {
         path.display()
     );
     Ok(RunCheckpoint::read(path)?)
+}
+
+/// Refuses a checkpoint that this run would replace, unless it goes on from it.
+fn refuse_checkpoint(path: &Path, resume: Option<&Path>) -> anyhow::Result<()> {
+    let same = |resume: &Path| resume.canonicalize().ok() == path.canonicalize().ok();
+    anyhow::ensure!(
+        !path.exists() || resume.is_some_and(same),
+        "{path} is of an interrupted run: go on with --resume {path}, delete it, or name another --out",
+        path = path.display()
+    );
+    Ok(())
 }
 
 /// The rows to train on and where they come from.

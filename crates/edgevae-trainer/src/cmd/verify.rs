@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, SignatureError};
 use edgevae_trainer::model_file::AlignedBytes;
+use edgevae_trainer::regular;
 use edgevae_trainer::signing::Public;
 
 use crate::terminal;
@@ -26,7 +27,7 @@ impl Cmd {
         let public = Public::read(&self.key)?;
         let key = public.to_core().with_context(|| self.key.display().to_string())?;
         let name = || self.model.display().to_string();
-        let bytes = AlignedBytes::new(&std::fs::read(&self.model).with_context(name)?);
+        let bytes = AlignedBytes::new(&regular::read(&self.model).with_context(name)?);
         match Model::from_signed_bytes(bytes.as_slice(), &key) {
             Err(SignatureError::Load(LoadError::NeedsEncoder)) => {
                 RawModel::from_signed_bytes(bytes.as_slice(), &key).with_context(name)?;

@@ -28,6 +28,11 @@ impl Adam {
         Adam { first: vec![0.0; parameters], second: vec![0.0; parameters], steps: 0 }
     }
 
+    /// Numbers of first and of second moments.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.first.len(), self.second.len())
+    }
+
     /// One step: `m = β1 m + (1 - β1) g`, `v = β2 v + (1 - β2) g²`, `p -= lr m̂ / (sqrt(v̂) + ε)`.
     ///
     /// # Shapes
@@ -35,7 +40,8 @@ impl Adam {
     ///
     /// Bits do not depend on `level`, nor on whether it is done in `parallel`.
     pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], learning_rate: f32, level: Level, parallel: bool) {
-        self.steps += 1;
+        // Where the corrections are 1, more steps change nothing.
+        self.steps = self.steps.saturating_add(1);
         let correction1 = (1.0 - f64::from(BETA1).powf(f64::from(self.steps))).recip() as f32;
         let correction2 = (1.0 - f64::from(BETA2).powf(f64::from(self.steps))).recip() as f32;
         let tasks = parameters

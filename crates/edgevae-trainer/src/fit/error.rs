@@ -57,6 +57,16 @@ pub enum FitError {
         "the checkpoint is of a run with other rows or options: the data changed since; restore them or start the run anew"
     )]
     OtherRun,
+    /// The checkpoint is of this run by what it says, and its parts do not fit the network.
+    #[error("the checkpoint has {found} {part}, expected {expected}: it was altered; start the run anew")]
+    DamagedCheckpoint {
+        /// What does not fit.
+        part: &'static str,
+        /// How many were found.
+        found: usize,
+        /// How many the network and the options call for, or the most they allow.
+        expected: usize,
+    },
     /// A checkpoint could not be saved; the one before it still is.
     #[error("{0}")]
     Checkpoint(String),

@@ -19,6 +19,7 @@ use std::time::Instant;
 use crate::beta::BetaSchedule;
 use crate::likelihood::negative_log_likelihood;
 use crate::vae::{Shape, Vae};
+use checkpoint::Next;
 pub use checkpoint::{Checkpoint, Checkpoints};
 use epoch::{Averages, epoch};
 pub use error::FitError;
@@ -83,7 +84,7 @@ pub struct EpochRecord {
 }
 
 /// Why a fit ended before its last epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stopped {
     /// The validation objective did not fall for `patience` epochs.
     Patience,
@@ -183,46 +184,44 @@ pub fn fit(
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
     let train = train.as_standard_layout();
-    let checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
-    fit_from(checkpoints, &mut InMemory(train.view()), validation, options, on_epoch)
+    fit_from(&mut Checkpoints::none(), &mut InMemory(train.view()), validation, options, on_epoch)
 }
 
-/// [`fit`] from a checkpoint, with checkpoints on the way, of rows that come window by window.
+/// [`fit`] from a checkpoint, with checkpoints on the way, of rows that come window by window. A run of several fits hands
+/// the same `checkpoints` to each.
 ///
 /// The same objective and the same steps, on rows that are shuffled within their window; one window of all rows gives the
 /// bits of [`fit`], and so does a fit that goes on from a checkpoint.
 ///
 /// # Errors
-/// As [`fit`]; [`FitError::Source`]; [`FitError::OtherRun`] for a checkpoint of other rows or options;
-/// [`FitError::Checkpoint`] when one cannot be saved.
+/// As [`fit`]; [`FitError::Source`]; [`FitError::OtherRun`] for a checkpoint of other rows or options,
+/// [`FitError::DamagedCheckpoint`] for one whose parts do not fit the network; [`FitError::Checkpoint`] when one cannot be
+/// saved.
 pub fn fit_from(
-    checkpoints: Checkpoints<'_>,
+    checkpoints: &mut Checkpoints<'_>,
     windows: &mut dyn Windows,
     validation: Option<ArrayView2<f32>>,
     options: &FitOptions,
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
     options.check(&windows.sample(), validation.as_ref())?;
-    let Checkpoints { mut from, every, save } = checkpoints;
-    // Reads every row: only where a checkpoint needs it.
-    let checkpointed = from.is_some() || every > 0;
-    let members: Vec<(FitOptions, u64)> = (0..options.members)
-        .map(|member| {
-            let own = FitOptions { seed: members::seed(options.seed, member), ..options.clone() };
-            let run = if checkpointed { checkpoint::fingerprint(windows, validation, &own) } else { 0 };
-            (own, run)
-        })
-        .collect();
-    if from.as_ref().is_some_and(|from| !members.iter().any(|(_, run)| from.is_of(*run))) {
-        return Err(FitError::OtherRun);
-    }
+    checkpoints.begin(windows, validation, options)?;
     let mut fits = Vec::with_capacity(options.members);
-    for (own, run) in &members {
-        // Members before the one of the checkpoint are fitted again, to the same bits.
-        let start = from.take_if(|from| from.is_of(*run));
-        let checkpoints = Checkpoints { from: start, every, save: &mut *save };
-        let fit = fit_member(checkpoints, *run, windows, validation, own, on_epoch)?;
+    for member in 0..options.members {
+        let own = FitOptions { seed: members::seed(options.seed, member), ..options.clone() };
+        let (state, history) = match checkpoints.next(&own) {
+            Next::Complete(fit) => {
+                fits.push(*fit);
+                continue;
+            }
+            Next::From(state, history) => (state, history),
+            Next::New => (TrainingState::new(&own.shape, own.seed), Vec::new()),
+        };
+        let fit = fit_member(state, history, checkpoints, windows, validation, &own, on_epoch)?;
         let interrupted = fit.stopped == Some(Stopped::Interrupted);
+        if !interrupted {
+            checkpoints.complete(&fit);
+        }
         fits.push(fit);
         if interrupted {
             break;
@@ -231,10 +230,11 @@ pub fn fit_from(
     Ok(Fit::join(&options.shape, fits))
 }
 
-/// Fits one network.
+/// Fits one network, from a state that some epochs have left.
 fn fit_member(
-    checkpoints: Checkpoints<'_>,
-    run: u64,
+    mut state: TrainingState,
+    mut history: Vec<EpochRecord>,
+    checkpoints: &mut Checkpoints<'_>,
     windows: &mut dyn Windows,
     validation: Option<ArrayView2<f32>>,
     options: &FitOptions,
@@ -248,10 +248,6 @@ fn fit_member(
     let batch = options.batch_size.min(windows.rows());
     let mut step = Step::new(&options.shape, batch, threads, Level::best());
 
-    let (mut state, mut history) = match checkpoints.from {
-        Some(checkpoint) => checkpoint.resume(),
-        None => (TrainingState::new(&options.shape, options.seed), Vec::with_capacity(options.epochs)),
-    };
     let mut stopped = None;
     while state.epochs < options.epochs && stopped.is_none() {
         let start = Instant::now();
@@ -280,8 +276,8 @@ fn fit_member(
             stopped = Some(Stopped::Interrupted);
         }
         history.push(record);
-        if stopped.is_none() && state.epochs.checked_rem(checkpoints.every) == Some(0) {
-            (checkpoints.save)(&Checkpoint::new(run, &state, &history)).map_err(FitError::Checkpoint)?;
+        if stopped.is_none() {
+            checkpoints.save(&state, &history)?;
         }
     }
 

@@ -17,6 +17,7 @@ use crate::baselines::{self, Outcome};
 use crate::data::Dataset;
 use crate::data::error::DataError;
 use crate::export::Export;
+use crate::fingerprint::Fingerprint;
 use crate::fit::{Checkpoints, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
 use crate::metrics::Confusion;
@@ -230,6 +231,26 @@ pub fn check_written(file: &ModelFile, dataset: &Dataset, trained: &Trained) -> 
     Ok(())
 }
 
+/// The bits of all names, labels and cells of a data set, whatever they are for.
+fn data_fingerprint(dataset: &Dataset) -> u64 {
+    let Dataset { names, features, labels, groups, origins } = dataset;
+    let mut fingerprint = Fingerprint::default();
+    names.iter().chain(origins).for_each(|name| fingerprint.text(name));
+    fingerprint.text(&format!("{:?}", features.shape()));
+    fingerprint.cells(features);
+    labels.iter().for_each(|labels| fingerprint.labels(labels));
+    groups.iter().for_each(|&group| fingerprint.number(group.into()));
+    fingerprint.finish()
+}
+
+/// The bits of what a run depends on: its data, and every option but the number of threads.
+fn fingerprint(data: u64, missing: Missing, options: &Options) -> u64 {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.number(data);
+    fingerprint.text(&format!("{missing:?} {:?}", Options { threads: 0, ..options.clone() }));
+    fingerprint.finish()
+}
+
 /// What the fit is told.
 fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
     FitOptions {
@@ -289,8 +310,7 @@ impl<'d> Fitted<'d> {
         options: &Options,
         on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
     ) -> Result<Self, TrainError> {
-        let checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
-        Self::new_from(checkpoints, dataset, missing, options, on_epoch)
+        Self::new_from(Checkpoints::none(), dataset, missing, options, on_epoch)
     }
 
     /// [`Fitted::new`], from a checkpoint and with checkpoints on the way.
@@ -307,6 +327,8 @@ impl<'d> Fitted<'d> {
         if dataset.names.len() > usize::from(u16::MAX) {
             return Err(TrainError::TooManyFeatures(dataset.names.len()));
         }
+        let data = if checkpoints.are_used() { fingerprint(data_fingerprint(dataset), missing, options) } else { 0 };
+        let checkpoints = checkpoints.of_data(data);
         let mut warnings = Vec::from_iter(options.warning());
         let rows = Rows::choose(dataset, options, &mut warnings)?;
         Self::of_rows(checkpoints, dataset, missing, rows, warnings, options, on_epoch)
@@ -314,7 +336,7 @@ impl<'d> Fitted<'d> {
 
     /// Scales and fits the rows of a data set that is divided already.
     fn of_rows(
-        checkpoints: Checkpoints<'_>,
+        mut checkpoints: Checkpoints<'_>,
         dataset: &'d Dataset,
         missing: Missing,
         rows: Rows,
@@ -324,15 +346,13 @@ impl<'d> Fitted<'d> {
     ) -> Result<Self, TrainError> {
         let start = Instant::now();
         let fitted = if options.trim > 0.0 {
-            // Short and the same each time: a run that goes on from a checkpoint repeats it.
-            let no_checkpoints = Checkpoints { from: None, every: 0, save: &mut |_| Ok(()) };
-            let network = Network::fit(no_checkpoints, dataset, &rows, options, on_epoch)?;
+            let network = Network::fit(&mut checkpoints, dataset, &rows, options, on_epoch)?;
             let mut first = Self { dataset, missing, rows, n_fitted: 0, network, fit_seconds: 0.0, warnings: vec![] };
             first.trim(options)?;
-            let network = Network::fit(checkpoints, dataset, &first.rows, options, on_epoch)?;
+            let network = Network::fit(&mut checkpoints, dataset, &first.rows, options, on_epoch)?;
             Self { network, ..first }
         } else {
-            let network = Network::fit(checkpoints, dataset, &rows, options, on_epoch)?;
+            let network = Network::fit(&mut checkpoints, dataset, &rows, options, on_epoch)?;
             Self { dataset, missing, rows, n_fitted: 0, network, fit_seconds: 0.0, warnings: vec![] }
         };
         rows::warn_about_columns(dataset, &fitted.network.scaler, &mut warnings);

@@ -29,7 +29,7 @@ impl Network {
     /// # Errors
     /// [`TrainError::EmptyColumn`], [`TrainError::Fit`].
     pub fn fit(
-        checkpoints: Checkpoints<'_>,
+        checkpoints: &mut Checkpoints<'_>,
         dataset: &Dataset,
         rows: &Rows,
         options: &Options,

@@ -24,6 +24,7 @@ use crate::data::pipeline::for_each_block;
 use crate::data::shuffled::{Index, Shuffled, index};
 use crate::data::source::Source;
 use crate::data::{Dataset, table};
+use crate::fingerprint::{Fingerprint, hash};
 use crate::fit::random::{Purpose, stream};
 use crate::fit::{self, Checkpoints, EpochRecord, FitError, Windows};
 use crate::options::{CalibrateOn, Options, Preset, Scaling, TrainOn};
@@ -55,13 +56,6 @@ struct Roles {
     holdout: f64,
     validation: f64,
     normal_only: bool,
-}
-
-/// A hash whose bits depend on all bits of the input (the finalizer of SplitMix64; Steele et al. 2014).
-fn hash(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 impl Roles {
@@ -124,6 +118,8 @@ pub struct Streamed {
     pub dropped: u64,
     /// Rows that are fitted in each epoch.
     pub fitted: u64,
+    /// The bits of all names, labels and cells of the files.
+    fingerprint: u64,
     scaler: Scaler,
     split: Rows,
     roles: Roles,
@@ -134,6 +130,7 @@ pub struct Streamed {
 
 /// A thread's share of the statistics.
 struct Part {
+    fingerprint: Fingerprint,
     moments: Moments,
     roles: Vec<Role>,
 }
@@ -169,13 +166,18 @@ impl Streamed {
             [Role::Fit, Role::Validation, Role::Holdout, Role::Test].map(|role| (role, Sample::new(capacity, width)));
         let mut fitted = 0_u64;
         let mut seen = 0_u64;
+        let mut fingerprint = Fingerprint::default();
+        names.iter().for_each(|name| fingerprint.text(name));
         let index = index(
             &mut sources,
             options.threads,
-            || Part { moments: Moments::new(width), roles: vec![] },
+            || Part { fingerprint: Fingerprint::default(), moments: Moments::new(width), roles: vec![] },
             |part, before, block| {
                 part.moments = Moments::new(width);
                 part.roles.clear();
+                part.fingerprint = Fingerprint::default();
+                part.fingerprint.cells(&block.cells);
+                part.fingerprint.labels(&block.labels);
                 for (row, cells) in block.cells.chunks_exact(width).enumerate() {
                     let role = roles.of(before + block.row_number(row) - 1, block.labels.get(row).copied());
                     if role == Role::Fit {
@@ -186,6 +188,7 @@ impl Streamed {
             },
             |part, before, block| {
                 moments.merge(&part.moments);
+                fingerprint.number(part.fingerprint.finish());
                 for (row, (cells, role)) in block.cells.chunks_exact(width).zip(&part.roles).enumerate() {
                     fitted += u64::from(*role == Role::Fit);
                     let number = before + block.row_number(row) - 1;
@@ -215,8 +218,21 @@ impl Streamed {
             ));
         }
         rows::warn_about_labels(dataset.labels.as_deref(), &split.fit, options, &mut warnings);
-        let (rows, dropped) = (index.rows, index.dropped);
-        Ok(Self { dataset, row_numbers, rows, dropped, fitted, scaler, split, roles, index, sources, warnings })
+        let (rows, dropped, fingerprint) = (index.rows, index.dropped, fingerprint.finish());
+        Ok(Self {
+            dataset,
+            row_numbers,
+            rows,
+            dropped,
+            fitted,
+            fingerprint,
+            scaler,
+            split,
+            roles,
+            index,
+            sources,
+            warnings,
+        })
     }
 
     /// Fits the network, reading the files once for each epoch; under the preset `auto`, whose fits see no more rows than
@@ -233,7 +249,8 @@ impl Streamed {
         on_rows: &mut (dyn FnMut(RowProgress) + Send),
         on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
     ) -> Result<Fitted<'d>, TrainError> {
-        let Self { mut scaler, mut split, roles, index, sources, mut warnings, fitted, .. } = self;
+        let Self { mut scaler, mut split, roles, index, sources, mut warnings, fitted, fingerprint, .. } = self;
+        let mut checkpoints = checkpoints.of_data(super::fingerprint(fingerprint, missing, options));
         // The network learns from these rows of the sample all the same; no head stores them.
         split.take_footing(dataset, options);
         warnings.extend(options.warning());
@@ -261,7 +278,7 @@ impl Streamed {
             on_rows,
         };
         let validation = validation.as_ref().map(|rows| rows.view());
-        let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
+        let fit = fit::fit_from(&mut checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
         let fit_seconds = start.elapsed().as_secs_f64();
         let network = Network::new(scaler, fit, sample);
         let n_fitted = fitted as usize;
