@@ -55,6 +55,12 @@ fn options_outside_their_range() {
     for (flags, name) in [
         ("--epochs 0", "epochs"),
         ("--epochs -1", "epochs"),
+        (
+            "--epochs 18446744073709551615",
+            "--epochs is 18446744073709551615; expected a whole number from 1 to 1000000",
+        ),
+        ("--epochs 1000000000000", "--epochs is 1000000000000"),
+        ("--quantize --qat 18446744073709551615", "--qat is 18446744073709551615"),
         ("--batch-size 0", "batch-size"),
         ("--latent 0", "latent"),
         ("--hidden 0", "hidden"),
@@ -95,6 +101,9 @@ fn config_files_that_are_not_understood() {
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["c.toml", "line 1", "many"]);
     fs::write(dir.path().join("c.toml"), "data = \"a.csv\"\nsynth = \"rows=300\"\n").unwrap();
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["c.toml", "`data`", "`synth`"]);
+    fs::write(dir.path().join("c.toml"), "data = []\n").unwrap();
+    edgevae(dir.path(), "train --config c.toml --out run")
+        .fails_with(&["--data is an empty list", "at least one file"]);
     fs::write(dir.path().join("c.toml"), "epochs = 0\n").unwrap();
     edgevae(dir.path(), "train --config c.toml --out run").fails_with(&["epochs"]);
     assert_eq!(names(dir.path()), ["c.toml"]);

@@ -298,7 +298,27 @@ fn a_full_disk_keeps_the_results_that_are_there() {
     edgevae(rows.path(), "synth --rows 20000 --out big.csv").ok();
     let score = score.replace("big.csv", rows.path().join("big.csv").to_str().unwrap());
     edgevae(dir, &score).fails_with(&["scores.csv", "No space left on device"]);
+    edgevae(dir, "synth --rows 20000 --out big.csv").fails_with(&["big.csv", "cannot write", "free some space"]);
     assert_eq!(names(dir), ["run"]);
+}
+
+#[test]
+fn a_folder_that_is_a_file_system_of_its_own_takes_results_and_is_refused_at_once_when_it_is_read_only() {
+    let Some(disk) = Disk::new("8m") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let out = disk.path().to_str().unwrap();
+    let train =
+        format!("train --synth rows=300 --epochs 2 --beta-warmup 1 --hidden 4 --latent 1 --quiet --force --out {out}");
+    edgevae(dir.path(), &train).ok();
+    let model = fs::read(disk.path().join("model.evae")).unwrap();
+    assert!(names(disk.path()).iter().all(|name| !name.ends_with(".partial")));
+
+    disk.remount("ro");
+    // A column that does not exist is found after the folder is opened.
+    fs::write(dir.path().join("rows.csv"), "a,b\n1,2\n").unwrap();
+    let late = format!("train --data rows.csv --label none --force --out {out}");
+    edgevae(dir.path(), &late).fails_with(&[out, "Read-only file system", "name another --out"]);
+    assert_eq!(fs::read(disk.path().join("model.evae")).unwrap(), model);
 }
 
 /// KiB in the files under a folder, each rounded up to a page.

@@ -9,8 +9,8 @@ use edgevae_core::format::input::{self as format, WindowSpec};
 use crate::data::options::{Format, Missing};
 use crate::input::{self, Cyclic, Request};
 use crate::options::{
-    Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, OptionError, Options, Preset, Scaling, Schedule, Score,
-    SplitBy, TrainOn, WindowFeatures,
+    Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, MOST_EPOCHS, OptionError, Options, Preset, Scaling,
+    Schedule, Score, SplitBy, TrainOn, WindowFeatures,
 };
 use crate::regular;
 
@@ -246,6 +246,13 @@ impl Config {
     /// # Errors
     /// Of an option outside its range, or one that says nothing without another.
     pub fn validate(&self) -> Result<(), OptionError> {
+        if self.data.as_ref().is_some_and(Vec::is_empty) {
+            return Err(OptionError { name: "data", found: "an empty list".into(), expected: "at least one file" });
+        }
+        if let Some(epochs) = self.qat.filter(|&epochs| epochs > MOST_EPOCHS) {
+            let expected = "a whole number from 0 to 1000000";
+            return Err(OptionError { name: "qat", found: epochs.to_string(), expected });
+        }
         if let (Some(epochs), None | Some(false)) = (self.qat, self.quantize) {
             let found = format!("{epochs} without --quantize");
             return Err(OptionError { name: "qat", found, expected: "--quantize beside it, or no --qat" });

@@ -18,9 +18,9 @@ use edgevae_trainer::{checkpoint, output};
 fn main() -> ExitCode {
     let cli = parsed();
     let handler = ctrlc::set_handler(|| {
-        output::remove_unfinished();
+        let none = if output::remove_unfinished() { "; no results were written" } else { "" };
         let next = checkpoint::latest().map(|path| format!("; go on with `edgevae train --resume {}`", path.display()));
-        note!("interrupted; no results were written{}", next.unwrap_or_default());
+        note!("interrupted{none}{}", next.unwrap_or_default());
         std::process::exit(130);
     });
     if let Err(error) = handler {

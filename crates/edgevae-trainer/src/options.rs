@@ -488,6 +488,9 @@ impl Default for Options {
     }
 }
 
+/// More epochs than any fit takes; their records stay in memory.
+pub const MOST_EPOCHS: usize = 1_000_000;
+
 /// More threads than a workstation has cores help nobody, and 100,000 of them stop the machine.
 pub const MOST_THREADS: u16 = 1024;
 
@@ -520,7 +523,8 @@ impl Options {
         let whole = "a whole number above 0";
         let latents = "a number from 1 to 65535, of all members together";
         check((1..=65_535 / self.members).contains(&self.latent), "latent", self.latent.to_string(), latents)?;
-        check(self.epochs > 0, "epochs", self.epochs.to_string(), whole)?;
+        let epochs = (1..=MOST_EPOCHS).contains(&self.epochs);
+        check(epochs, "epochs", self.epochs.to_string(), "a whole number from 1 to 1000000")?;
         let cyclical = "at least 8 with --beta-schedule cyclical: two for each of its four cycles";
         check(self.schedule().check(self.epochs).is_ok(), "epochs", self.epochs.to_string(), cyclical)?;
         check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
@@ -626,7 +630,7 @@ mod tests {
     #[test]
     fn each_option_outside_its_range_is_named() {
         type Break = fn(&mut Options);
-        let broken: [(&str, Break); 29] = [
+        let broken: [(&str, Break); 30] = [
             ("hidden", |o| o.hidden = vec![]),
             ("hidden", |o| o.hidden = vec![64, 0]),
             ("hidden", |o| o.hidden = vec![8; 8]),
@@ -639,6 +643,7 @@ mod tests {
             ("without", |o| o.without = vec![Score::Mse]),
             ("without", |o| (o.score, o.without) = (Score::Density, vec![Score::Isolation])),
             ("epochs", |o| o.epochs = 0),
+            ("epochs", |o| o.epochs = MOST_EPOCHS + 1),
             ("epochs", |o| (o.epochs, o.beta_schedule) = (7, Schedule::Cyclical)),
             ("validation-fraction", |o| (o.patience, o.validation_fraction) = (Some(3), 0.0)),
             ("batch-size", |o| o.batch_size = 0),

@@ -12,12 +12,16 @@ use tempfile::{NamedTempFile, TempDir};
 /// Unfinished things, each with the folders that were made for it.
 static UNFINISHED: Mutex<Vec<(PathBuf, MadeFolders)>> = Mutex::new(Vec::new());
 
-/// Removes every unfinished file and folder. For the Ctrl-C handler, just before the process ends.
-pub fn remove_unfinished() {
-    let unfinished = UNFINISHED.lock().map(|unfinished| unfinished.clone()).unwrap_or_default();
-    for (path, folders) in unfinished {
-        remove(&path, &folders);
+/// Removes every unfinished file and folder, and says whether there was one. For the Ctrl-C handler, just before the process
+/// ends: results that are being put in their place are waited for, and from then on whoever begins or ends an output waits.
+pub fn remove_unfinished() -> bool {
+    let Ok(unfinished) = UNFINISHED.lock() else { return false };
+    for (path, folders) in unfinished.iter() {
+        remove(path, folders);
     }
+    let any = !unfinished.is_empty();
+    std::mem::forget(unfinished);
+    any
 }
 
 /// Removes something unfinished and the folders that were made for it.
@@ -59,11 +63,17 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    fn new(path: &Path, folders: MadeFolders) -> Self {
-        if let Ok(mut unfinished) = UNFINISHED.lock() {
-            unfinished.push((path.to_owned(), folders.clone()));
+    /// Makes something in `folder`, which is made where it is missing, and lists it.
+    fn make<T: AsRef<Path>>(folder: &Path, make: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
+        // Ctrl-C must not fall between the two.
+        let mut unfinished = UNFINISHED.lock();
+        let folders = MadeFolders::new(folder)?;
+        let made = make().inspect_err(|_| folders.remove_empty())?;
+        let path = made.as_ref().to_owned();
+        if let Ok(unfinished) = &mut unfinished {
+            unfinished.push((path.clone(), folders.clone()));
         }
-        Self { path: path.to_owned(), folders }
+        Ok((made, Self { path, folders }))
     }
 }
 
@@ -94,13 +104,35 @@ pub enum OutputError {
         input: &'static str,
     },
     /// The system refused.
-    #[error("{path}: cannot write: {source}; name another --out or free some space", path = path.display())]
+    #[error("{path}: cannot write: {source}; {}", way_out(source.kind()), path = path.display())]
     Write {
         /// What was to be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+    /// The system refused when files of an earlier run were being replaced.
+    #[error(
+        "{path}: cannot write: {source}; its folder may have no model now, and what is still to be moved there is in {rest}",
+        path = path.display(),
+        rest = rest.display()
+    )]
+    Halfway {
+        /// What was to be replaced.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// The folder of the new files that are not in their place.
+        rest: PathBuf,
+    },
+}
+
+/// What to do about a refusal of the system.
+fn way_out(refusal: io::ErrorKind) -> &'static str {
+    match refusal {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space or name another --out",
+        _ => "name another --out",
+    }
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> OutputError + '_ {
@@ -170,10 +202,8 @@ impl OutputFile {
             return Err(OutputError::NoFile(path.clone()));
         }
         let parent = parent(path);
-        let folders = MadeFolders::new(parent).map_err(failed(path))?;
-        let file = builder.prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
-        let file = file.inspect_err(|_| folders.remove_empty()).map_err(failed(path))?;
-        let unfinished = Unfinished::new(file.path(), folders);
+        let make = || builder.prefix(".edgevae-").suffix(".partial").tempfile_in(parent);
+        let (file, unfinished) = Unfinished::make(parent, make).map_err(failed(path))?;
         Ok(Self { file, path: path.to_owned(), unfinished })
     }
 
@@ -209,37 +239,51 @@ impl Write for OutputFile {
     }
 }
 
-/// A folder of results, written beside its place.
+/// A folder of results, written beside its place; within it where it exists, so that both are of one file system and what
+/// may not be written is known at once.
 #[derive(Debug)]
 pub struct OutputDir {
     // Goes before the folders that were made for it.
     partial: TempDir,
     path: PathBuf,
+    /// Files that a run may write.
+    names: Vec<&'static str>,
     unfinished: Unfinished,
 }
 
+/// Whether a file is one that is loaded; the others tell about it.
+fn is_model(name: &str) -> bool {
+    name.ends_with(".evae")
+}
+
 impl OutputDir {
-    /// Makes the folder's unfinished twin before the work starts.
+    /// Makes the folder's unfinished twin before the work starts. `names`: the files that may be written.
     ///
     /// # Errors
     /// [`OutputError::Exists`] without `force`; [`OutputError::Write`].
-    pub fn create(path: &Path, force: bool) -> Result<Self, OutputError> {
+    pub fn create(
+        path: &Path,
+        force: bool,
+        names: impl IntoIterator<Item = &'static str>,
+    ) -> Result<Self, OutputError> {
         if path.exists() && !path.is_dir() {
             return Err(failed(path)(io::ErrorKind::NotADirectory.into()));
         }
         if path.exists() && !force {
             return Err(OutputError::Exists(path.to_owned()));
         }
-        let parent = parent(path);
-        let folders = MadeFolders::new(parent).map_err(failed(path))?;
+        let names: Vec<&str> = names.into_iter().collect();
+        if let Some(place) = names.iter().map(|name| path.join(name)).find(|place| place.is_dir()) {
+            return Err(failed(&place)(io::ErrorKind::IsADirectory.into()));
+        }
+        let beside = if path.exists() { path } else { parent(path) };
         let mut builder = tempfile::Builder::new();
         // A temporary folder is for its owner only; results are as readable as any other file of the user.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        let partial = builder.prefix(".edgevae-").suffix(".partial").tempdir_in(parent);
-        let partial = partial.inspect_err(|_| folders.remove_empty()).map_err(failed(path))?;
-        let unfinished = Unfinished::new(partial.path(), folders);
-        Ok(Self { partial, path: path.to_owned(), unfinished })
+        let make = || builder.prefix(".edgevae-").suffix(".partial").tempdir_in(beside);
+        let (partial, unfinished) = Unfinished::make(beside, make).map_err(failed(path))?;
+        Ok(Self { partial, path: path.to_owned(), names, unfinished })
     }
 
     /// Writes one file of the folder.
@@ -247,6 +291,7 @@ impl OutputDir {
     /// # Errors
     /// [`OutputError::Write`].
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        debug_assert!(self.names.contains(&name), "{name} is not among the names");
         let path = self.partial.path().join(name);
         let written = fs::File::create(&path).and_then(|mut file| {
             file.write_all(bytes)?;
@@ -255,32 +300,61 @@ impl OutputDir {
         written.map_err(failed(&self.path.join(name)))
     }
 
-    /// Puts the finished folder in its place, at once. Into a folder that exists, each file replaces the one of the same
-    /// name, and files of `names` that were not written go: they are of an earlier run.
+    /// Puts the finished folder in its place: at once where nothing is. In a folder that exists, files of its names are
+    /// replaced or go, for they are of an earlier run: its models first and the new ones last, so that a model never lies
+    /// among the files of another run, whenever this ends.
     ///
     /// # Errors
-    /// [`OutputError::Write`].
-    pub fn finish<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Result<(), OutputError> {
-        if self.path.exists() {
-            let written = |name: &&str| self.partial.path().join(name).exists();
-            let stale: Vec<PathBuf> =
-                names.into_iter().filter(|name| !written(name)).map(|name| self.path.join(name)).collect();
-            for entry in fs::read_dir(self.partial.path()).map_err(failed(&self.path))? {
-                let entry = entry.map_err(failed(&self.path))?;
-                let place = self.path.join(entry.file_name());
-                fs::rename(entry.path(), &place).map_err(failed(&place))?;
+    /// [`OutputError::Write`]; [`OutputError::Halfway`] in a folder that exists: the new files are then kept.
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        sync_folder(self.partial.path()).map_err(failed(&self.path))?;
+        {
+            // Ctrl-C waits here.
+            let mut unfinished = UNFINISHED.lock();
+            if self.path.exists() {
+                self.replace()?;
+            } else {
+                fs::rename(self.partial.path(), &self.path).map_err(failed(&self.path))?;
+                // It is gone from the place where the guard would remove it.
+                self.partial.disable_cleanup(true);
             }
-            for place in stale.iter().filter(|place| place.is_file()) {
-                fs::remove_file(place).map_err(failed(place))?;
+            if let Ok(unfinished) = &mut unfinished {
+                unfinished.retain(|(path, _)| path != self.partial.path());
             }
-            sync_folder(&self.path).map_err(failed(&self.path))?;
-        } else {
-            fs::rename(self.partial.path(), &self.path).map_err(failed(&self.path))?;
-            // It is gone from the place where the guard would remove it.
-            self.partial.disable_cleanup(true);
         }
         drop(self.unfinished);
         sync_folder(parent(&self.path)).map_err(failed(&self.path))
+    }
+
+    fn replace(&mut self) -> Result<(), OutputError> {
+        let (models, others): (Vec<&str>, Vec<&str>) = self.names.iter().partition(|name| is_model(name));
+        // From here on the new files are the only ones that are whole.
+        self.partial.disable_cleanup(true);
+        let rest = self.partial.path();
+        let halfway =
+            |path: &Path, source| OutputError::Halfway { path: path.to_owned(), source, rest: rest.to_owned() };
+        let sync = || sync_folder(&self.path).map_err(|error| halfway(&self.path, error));
+        for place in models.iter().map(|name| self.path.join(name)) {
+            remove_if_there(&place).map_err(|error| halfway(&place, error))?;
+        }
+        sync()?;
+        for names in [others, models] {
+            for name in names {
+                let (new, place) = (rest.join(name), self.path.join(name));
+                let put = if new.exists() { fs::rename(&new, &place) } else { remove_if_there(&place) };
+                put.map_err(|error| halfway(&place, error))?;
+            }
+            sync()?;
+        }
+        fs::remove_dir(rest).map_err(failed(rest))
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -324,7 +398,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let here = |name: &str| dir.path().join(name);
         drop(OutputFile::create(&here("a/b/scores.csv")).unwrap());
-        drop(OutputDir::create(&here("a/b/run"), false).unwrap());
+        drop(OutputDir::create(&here("a/b/run"), false, []).unwrap());
         assert!(!here("a").exists());
 
         fs::create_dir(here("mine")).unwrap();
@@ -369,21 +443,66 @@ mod tests {
     fn a_folder_that_exists_needs_force_and_keeps_what_is_not_of_a_run() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
-        let output = OutputDir::create(&path, false).unwrap();
+        let create = |force| OutputDir::create(&path, force, ["a", "sometimes"]);
+        let output = create(false).unwrap();
         output.write("a", b"1").unwrap();
         output.write("sometimes", b"1").unwrap();
         assert!(!path.exists());
-        output.finish(["a", "sometimes"]).unwrap();
-        assert!(matches!(OutputDir::create(&path, false), Err(OutputError::Exists(_))));
+        output.finish().unwrap();
+        assert!(matches!(create(false), Err(OutputError::Exists(_))));
 
         fs::write(path.join("mine"), b"notes").unwrap();
-        let output = OutputDir::create(&path, true).unwrap();
+        let output = create(true).unwrap();
         output.write("a", b"2").unwrap();
         assert_eq!(fs::read(path.join("a")).unwrap(), b"1");
-        output.finish(["a", "sometimes"]).unwrap();
+        output.finish().unwrap();
         assert_eq!(fs::read(path.join("a")).unwrap(), b"2");
         assert!(!path.join("sometimes").exists(), "it is of the run before");
         assert_eq!(fs::read(path.join("mine")).unwrap(), b"notes");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the folder");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "nor in it");
+
+        fs::create_dir(path.join("sometimes")).unwrap();
+        assert!(create(true).unwrap_err().to_string().contains("sometimes: cannot write: is a directory"));
+    }
+
+    #[test]
+    fn a_model_never_lies_among_files_of_another_run_wherever_replacing_them_fails() {
+        const NAMES: [&str; 4] = ["model.evae", "model-int8.evae", "config", "scores"];
+        for fails_at in NAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("run");
+            let write = |output: &OutputDir, run: &str| {
+                NAMES.iter().for_each(|name| output.write(name, run.as_bytes()).unwrap());
+            };
+            let output = OutputDir::create(&path, false, NAMES).unwrap();
+            write(&output, "old");
+            output.finish().unwrap();
+
+            let output = OutputDir::create(&path, true, NAMES).unwrap();
+            write(&output, "new");
+            // A folder in the place of a file can neither be removed as a file nor be replaced by one.
+            fs::remove_file(path.join(fails_at)).unwrap();
+            fs::create_dir(path.join(fails_at)).unwrap();
+            let error = output.finish().unwrap_err();
+            let runs = |folder: &Path, names: &[&str]| -> Vec<String> {
+                names.iter().filter_map(|name| fs::read_to_string(folder.join(name)).ok()).collect()
+            };
+            let (all, models) = (runs(&path, &NAMES), runs(&path, &NAMES[..2]));
+            assert!(models.is_empty() || all.iter().all(|run| *run == all[0]), "{fails_at}: {all:?}, {error}");
+            let OutputError::Halfway { rest, .. } = &error else { panic!("{fails_at}: {error}") };
+            let new = [runs(rest, &NAMES), all].concat();
+            assert_eq!(new.iter().filter(|run| *run == "new").count(), 4, "{fails_at}: no new file is lost");
+        }
+    }
+
+    #[test]
+    fn space_is_asked_for_where_it_is_what_is_missing() {
+        let says = |kind: io::ErrorKind| failed(Path::new("run"))(kind.into()).to_string();
+        assert!(says(io::ErrorKind::StorageFull).ends_with("; free some space or name another --out"));
+        assert!(
+            says(io::ErrorKind::ReadOnlyFilesystem)
+                .ends_with("read-only filesystem or storage medium; name another --out")
+        );
     }
 }

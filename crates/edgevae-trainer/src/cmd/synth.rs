@@ -1,10 +1,8 @@
 //! `edgevae synth`
 
 use std::io::BufWriter;
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use edgevae_trainer::data::{csv, synthetic::Synthetic};
 use edgevae_trainer::output::OutputFile;
@@ -48,8 +46,7 @@ impl Cmd {
         let synthetic = Synthetic { rows, features, components, contamination, mean_norm, shift, variance, seed };
         let dataset = synthetic.generate()?;
         let mut file = BufWriter::new(OutputFile::create(&out)?);
-        csv::write_csv(&dataset, &mut file).with_context(|| format!("{}: cannot write", out.display()))?;
-        file.flush().with_context(|| format!("{}: cannot write", out.display()))?;
+        csv::write_csv(&dataset, &mut file)?;
         file.into_inner().map_err(|error| error.into_error())?.finish()?;
         let anomalies = dataset.labels.iter().flatten().filter(|label| **label).count();
         note!("{}: {rows} rows, {features} features, {anomalies} anomalies", out.display());

@@ -121,7 +121,8 @@ impl Cmd {
             (None, None) => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
         };
         // `--force` into a folder of one's own must not take the rows in it.
-        for name in summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| dir.join(name)) {
+        let names = || summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| *name);
+        for name in names().map(|name| dir.join(name)) {
             let data: Vec<_> = config.data.iter().flatten().map(|path| ("--data", path.as_path())).collect();
             output::refuse_inputs(&name, &data)?;
         }
@@ -129,7 +130,7 @@ impl Cmd {
             refuse_checkpoint(&checkpoint::path_for(&dir), self.resume.as_deref())?;
         }
         // Opened before the long work: a folder that exists or cannot be written is known at once.
-        let output = OutputDir::create(&dir, self.force)?;
+        let output = OutputDir::create(&dir, self.force, names())?;
         let mut progress = Progress::new(options.epochs, quiet);
         let (dataset, source, streamed) = match files(&config)? {
             Some(paths) if wants_stream(&config, &paths) => {
@@ -282,7 +283,7 @@ impl Job {
         output.write("scores.svg", run.score_histogram()?.as_bytes())?;
         output.write("config.toml", toml::to_string(&self.config).context("config.toml")?.as_bytes())?;
         output.write("report.html", run.report()?.as_bytes())?;
-        output.finish(summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| *name))?;
+        output.finish()?;
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! One finished run of a sweep, kept in a file of its own: what makes a stopped sweep go on where it was.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -121,7 +120,7 @@ impl Store {
         let path = self.0.join(record.key.file_name());
         let text = serde_json::to_string_pretty(record).expect("plain numbers and strings always serialize");
         let mut file = OutputFile::create(&path)?;
-        file.write_all(text.as_bytes()).map_err(|source| OutputError::Write { path, source })?;
+        file.put(text.as_bytes())?;
         file.finish()
     }
 }
