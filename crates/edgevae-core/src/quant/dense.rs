@@ -70,11 +70,14 @@ pub(crate) struct Columns<'x> {
 }
 
 impl Columns<'_> {
-    /// Whether whole words can be taken of each group.
+    /// Whether whole words can be taken of each group and half group.
     #[allow(dead_code, reason = "not every kernel takes words")]
     #[inline(always)]
     pub fn is_aligned(&self) -> bool {
-        self.whole.as_ptr().addr().is_multiple_of(size_of::<i32>())
+        let places = [self.whole.as_ptr().addr(), self.halves.as_ptr().addr()];
+        let is_aligned = places.iter().all(|place| place.is_multiple_of(size_of::<i32>()));
+        debug_assert!(is_aligned, "activations lie at multiples of four bytes");
+        is_aligned
     }
 }
 

@@ -1,4 +1,4 @@
-//! Scoring in integers: an int8 model for cores without a floating-point unit, and for a third of the flash.
+//! Scoring in integers: an int8 model for cores without a floating-point unit, and for a third of the bytes.
 //!
 //! `edgevae quantize` makes an int8 model of a float one. [`QuantizedModel::from_bytes`] checks its file once and reads it
 //! in place; a [`QuantizedDetector`] scores with integer arithmetic alone, from raw readings that are `f32`, `i16` or
@@ -28,7 +28,7 @@ mod score;
 
 pub use dense::{BLOCK_HEAD, COLUMNS, HALF, ORDER, QuantizedDense, ROWS, layer_words};
 pub use detector::{QuantizedDetector, SliceQuantizedDetector};
-pub use input::{Input, Reading};
+pub use input::{Infinite, Input, Reading};
 pub use kernel::NAME as KERNEL;
 pub use model::{PREFIX, QuantizedModel};
 pub use score::QuantizedVerdict;

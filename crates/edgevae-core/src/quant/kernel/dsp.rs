@@ -47,8 +47,9 @@ pub fn forward(blocks: Blocks<'_>, x: Columns<'_>, y: &mut [[i16; ROWS]]) {
     };
     // SAFETY: of `words` it reads `count` blocks, which were just counted; of `x` as many columns as a block has, which
     // was just compared; it writes `count` rows of `y`, the two multipliers and `y` of the frame, and below the stack
-    // pointer what it pushes. `x` lies at a multiple of four; `y` may lie at an odd multiple of two: STR takes any. r6 and
-    // r7 belong to the compiler and are given back; every other register is named, so that no operand is in those two.
+    // pointer what it pushes. Both parts of `x` lie at multiples of four; `y` may lie at an odd multiple of two: STR takes
+    // any. r6 and r7 belong to the compiler and are given back; every other register is named, so that no operand is in
+    // those two.
     unsafe {
         asm!(
             "push {{r5, r6, r7}}", // the frame is at [sp]

@@ -13,7 +13,11 @@ pub const NAME: &str = "thumb1";
 
 /// As [`portable`](super::portable): 137 instructions for 32 products.
 pub fn forward(blocks: Blocks<'_>, x: Columns<'_>, y: &mut [[i16; ROWS]]) {
-    super::each_block(blocks, y, |block| sums(block, x), super::scale_by_halves);
+    if !x.is_aligned() {
+        return;
+    }
+    // SAFETY: both parts of the columns lie at multiples of four.
+    super::each_block(blocks, y, |block| unsafe { sums(block, x) }, super::scale_by_halves);
 }
 
 /// Adds the products of the word of weights at `$at` with the four activations in r4 to r7 to a high register.
@@ -85,14 +89,16 @@ macro_rules! accumulate {
     };
 }
 
+/// # Safety
+/// [`Columns::is_aligned`] holds for `x`.
 #[inline(always)]
-fn sums(block: &Block<'_>, x: Columns<'_>) -> [i32; ROWS] {
+unsafe fn sums(block: &Block<'_>, x: Columns<'_>) -> [i32; ROWS] {
     let mut sums = *block.bias;
     let (tiles, halves) = (block.tiles.len().min(x.whole.len()), block.halves.len().min(x.halves.len()));
-    if tiles > 0 && x.is_aligned() {
+    if tiles > 0 {
         let words = block.tiles.as_ptr();
-        // SAFETY: reads `tiles` tiles and as many columns, no more than there are, the columns at a multiple of four;
-        // reads and writes `sums`, and below the stack pointer what it pushes. r6 and r7 belong to the compiler and are
+        // SAFETY: reads `tiles` tiles and as many columns, no more than there are, the columns at a multiple of four as the
+        // caller promises; reads and writes `sums`, and below the stack pointer what it pushes. r6 and r7 belong to the compiler and are
         // given back; every other register is named, so that no operand is in those two.
         unsafe {
             accumulate!(
@@ -117,7 +123,7 @@ fn sums(block: &Block<'_>, x: Columns<'_>) -> [i32; ROWS] {
     }
     if halves > 0 {
         let words = block.halves.as_ptr();
-        // SAFETY: as above, of half tiles and their columns, which are aligned by their type.
+        // SAFETY: as above, of half tiles and their columns.
         unsafe {
             accumulate!(
                 sums,
