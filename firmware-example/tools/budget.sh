@@ -23,6 +23,10 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 table=$here/../crates/edgevae-trainer/src/budget.csv
 update=${1:-}
+case $#:$update in
+  0: | 1:--update) ;;
+  *) echo "usage: budget.sh [--update]; found: $*" >&2; exit 2 ;;
+esac
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 command -v gcc >/dev/null && command -v readelf >/dev/null || { echo "budget.sh: no gcc; run: sudo apt-get install gcc" >&2; exit 2; }
@@ -102,9 +106,15 @@ if command -v column >/dev/null; then column -s, -t "$scratch/measured.csv"; els
 awk -F, '
   NR == FNR { limit[$1, $2] = $3; next }
   FNR == 1 { split($0, names); next }
-  { for (at = 3; at <= NF; at++) if (($1, names[at]) in limit && $at > limit[$1, names[at]]) {
-      printf "budget.sh: %s: %s is %d; the limit is %d\n", $1, names[at], $at, limit[$1, names[at]]; bad = 1 } }
-  END { exit bad }
+  { for (at = 3; at <= NF; at++) if (($1, names[at]) in limit) {
+      held[$1, names[at]]
+      if ($at > limit[$1, names[at]]) {
+        printf "budget.sh: %s: %s is %d; the limit is %d\n", $1, names[at], $at, limit[$1, names[at]]; bad = 1 } } }
+  END {
+    for (promise in limit) if (!(promise in held)) {
+      split(promise, parts, SUBSEP)
+      printf "budget.sh: there is a limit for %s of %s, and no such figure\n", parts[2], parts[1]; bad = 1 }
+    exit bad }
 ' <(echo "$LIMITS") "$scratch/measured.csv" >&2
 if [ "$update" = --update ]; then
   cp "$scratch/measured.csv" "$table"
