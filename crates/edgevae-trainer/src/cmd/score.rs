@@ -69,7 +69,10 @@ impl Cmd {
         };
         let any = file.any()?;
         if self.explain > 0 && matches!(any, AnyModel::Int8(_)) {
-            anyhow::bail!("--explain takes a float model; give the one that the int8 model was made of")
+            anyhow::bail!(
+                "--explain: {} is an int8 model; expected a float one: give the model that it was made of, or leave --explain out",
+                self.model.display()
+            )
         }
         let names = if self.explain > 0 { any.columns() } else { vec![] };
         let count = self.explain.min(names.len());
