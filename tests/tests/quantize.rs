@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use edgevae_tests::{edgevae, names};
+use edgevae_tests::{edgevae, names, real_data};
 use serde_json::Value;
 
 /// Two features that move together and a constant one; the label marks rows where they do not.
@@ -118,9 +118,6 @@ fn what_cannot_be_quantized_is_refused_with_the_reason_and_leaves_nothing() {
     quantize("rows.csv", "elbo/model.evae", "e8.evae").fails_with(&["elbo", "no integer form", "--score mse"]);
     edgevae(dir.path(), &train.replace("--out elbo --score elbo", "--out clip --score mse --clip 8")).ok();
     quantize("rows.csv", "clip/model.evae", "c8.evae").fails_with(&["±8 (--clip)", "train without --clip"]);
-    edgevae(dir.path(), &train.replace("--out elbo", "--out both --quantize"))
-        .fails_with(&["--quantize", "no integer form"]);
-    assert!(!names(dir.path()).contains(&"both".to_owned()), "nothing is written");
 }
 
 #[test]
@@ -161,4 +158,162 @@ fn a_model_trained_on_a_stream_has_an_int8_form_too() {
     assert!((50..200).contains(&report["rows"].as_u64().unwrap()), "the test rows alone: {report}");
     edgevae(dir.path(), "score --model run/model-int8.evae --data rows.csv --out s.csv --quiet").ok();
     assert_eq!(fs::read_to_string(dir.path().join("s.csv")).unwrap().lines().count(), 401);
+}
+
+/// The rows of [`table`] without labels, all normal.
+fn normal(rows: usize) -> Vec<String> {
+    let row =
+        |line: &str| line.rsplit_once(',').map(|(cells, label)| (label == "0").then(|| cells.to_owned())).unwrap();
+    table(rows).lines().skip(1).filter_map(row).collect()
+}
+
+#[test]
+fn a_wild_cell_in_the_calibration_rows_costs_one_row_and_is_told() {
+    let dir = trained("");
+    let mut rows = normal(400);
+    let write = |name: &str, rows: &[String]| {
+        fs::write(dir.path().join(name), format!("a,b,c\n{}\n", rows.join("\n"))).unwrap()
+    };
+    write("tame.csv", &rows);
+    rows[2] = "0.5,1e7,5".to_owned();
+    write("wild.csv", &rows);
+    for more in ["", "--qat 2"] {
+        let quantize = |data: &str| {
+            let words =
+                format!("quantize --model run/model.evae --data {data} --out m8.evae --report m8.json --quiet {more}");
+            let ran = edgevae(dir.path(), &words);
+            let told = ran.stderr.clone();
+            ran.ok();
+            (json(&dir.path().join("m8.json")), told)
+        };
+        let ((tame, quiet), (wild, told)) = (quantize("tame.csv"), quantize("wild.csv"));
+        assert_eq!(
+            (quiet.as_str(), tame["out_of_range"].as_u64(), wild["out_of_range"].as_u64()),
+            ("", Some(0), Some(1))
+        );
+        let parts =
+            ["out of the int8 model's range", "1 of 380", "wild.csv", "10000000 in line 4 (row 3), column \"b\""];
+        parts.iter().for_each(|part| assert!(told.contains(part), "{part}: {told}"));
+        let number = |report: &Value, key: &str| report[key].as_f64().unwrap();
+        assert!(number(&wild, "agreement") >= 0.995 && number(&wild, "rank_correlation") > 0.999, "{wild}");
+        let thresholds = [&tame, &wild].map(|report| report["int8"]["threshold"].as_f64().unwrap());
+        assert!((thresholds[1] / thresholds[0] - 1.0).abs() < 0.05, "{thresholds:?}");
+    }
+    edgevae(dir.path(), "score --model m8.evae --data wild.csv --out s.csv --quiet").ok();
+    let scores = fs::read_to_string(dir.path().join("s.csv")).unwrap();
+    assert!(scores.lines().nth(3).unwrap().ends_with(",1,1"), "{scores}");
+    assert_eq!(scores.lines().filter(|line| line.ends_with(",1,1")).count(), 1);
+}
+
+#[test]
+fn rows_that_would_leave_a_blind_model_are_refused_by_row_and_column() {
+    let dir = trained("");
+    // Every tenth row: too many to be left out of range, and too far out for a range that tells the others apart.
+    let wild = |(at, row): (usize, &String)| if at % 10 == 0 { format!("{at}e5,1,5") } else { row.clone() };
+    let rows: Vec<String> = normal(400).iter().enumerate().map(wild).collect();
+    fs::write(dir.path().join("wild.csv"), format!("a,b,c\n{}\n", rows.join("\n"))).unwrap();
+    for more in ["", "--qat 2"] {
+        let quantize = format!("quantize --model run/model.evae --data wild.csv --out m8.evae --quiet {more}");
+        edgevae(dir.path(), &quantize).fails_with(&[
+            "wild.csv",
+            "differ by",
+            "expected less than 50 %",
+            "line 372 (row 371), column \"a\"",
+        ]);
+    }
+    // One of twenty, where the threshold is to be above all but a hundredth.
+    let few: Vec<String> = normal(400)[..19].iter().cloned().chain(["9e5,1,5".to_owned()]).collect();
+    fs::write(dir.path().join("few.csv"), format!("a,b,c\n{}\n", few.join("\n"))).unwrap();
+    let quantize = "quantize --model run/model.evae --data few.csv --quantile 0.99 --out m8.evae --quiet";
+    let parts =
+        ["few.csv", "1 of 20 calibration rows are out of", "quantile 0.99", "900000 in line 21 (row 20), column \"a\""];
+    edgevae(dir.path(), quantize).fails_with(&parts);
+    assert!(!names(dir.path()).contains(&"m8.evae".to_owned()));
+}
+
+#[test]
+fn rows_of_another_machine_with_the_same_columns_are_told() {
+    let dir = trained("");
+    let rows: Vec<String> =
+        (0..200).map(|row| format!("{},{},{}", 900 + row * 37 % 101, row * 53 % 89, 60 + row % 7)).collect();
+    fs::write(dir.path().join("other.csv"), format!("a,b,c\n{}\n", rows.join("\n"))).unwrap();
+    let ran = edgevae(dir.path(), "quantize --model run/model.evae --data other.csv --out m8.evae --quiet");
+    for part in [
+        "other.csv: 100 % of the calibration rows are above the float model's own threshold",
+        "which was set for 5.0 %",
+        "column \"a\"",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    ran.ok();
+}
+
+#[test]
+fn an_error_in_a_row_has_its_file_line_and_column() {
+    let dir = trained("--missing drop");
+    let mut rows = normal(100);
+    rows[3] = "0.5,,5".to_owned();
+    rows[20] = "0.5,-1e38,5".to_owned();
+    fs::write(dir.path().join("far.csv"), format!("a,b,c\n{}\n", rows.join("\n"))).unwrap();
+    let far = "quantize --model run/model.evae --data far.csv --out m8.evae --quiet";
+    edgevae(dir.path(), far).fails_with(&["far.csv: line 22 (row 21)", "correct or remove the row"]);
+    fs::write(dir.path().join("few.csv"), table(5)).unwrap();
+    edgevae(dir.path(), &far.replace("far", "few")).fails_with(&["few.csv: 5 calibration rows"]);
+    fs::write(dir.path().join("bad.csv"), table(100).replace(",0\n", ",1\n")).unwrap();
+    edgevae(dir.path(), &format!("{} --label fault", far.replace("far", "bad")))
+        .fails_with(&["bad.csv: all 100 rows are labelled anomalous"]);
+}
+
+#[test]
+fn train_refuses_what_has_no_integer_form_before_it_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    // A file that is not there: the refusal does not wait for its rows.
+    let train = |more: &str| edgevae(dir.path(), &format!("train --data none.csv --quantize --out run {more}"));
+    train("--score elbo").fails_with(&["--quantize", "`elbo` has no integer form"]);
+    train("--score combined").fails_with(&["--quantize", "`combined` or `density` has no integer form"]);
+    train("--clip 8").fails_with(&["--quantize", "±8 (--clip)"]);
+    train("--preset auto").fails_with(&["--quantize needs --preset reference"]);
+    assert!(names(dir.path()).is_empty(), "nothing is written");
+}
+
+#[test]
+fn a_run_is_kept_though_its_int8_form_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("rows.csv"), table(9)).unwrap();
+    let train = "train --data rows.csv --label fault --epochs 2 --hidden 4 --latent 1 --quiet --quantize --out run";
+    edgevae(dir.path(), train).fails_with(&["--quantize: run holds the run without its int8 form", "calibration rows"]);
+    let names = names(&dir.path().join("run"));
+    assert!(names.contains(&"model.evae".to_owned()) && !names.contains(&"model-int8.evae".to_owned()), "{names:?}");
+}
+
+#[test]
+fn explain_takes_the_float_model() {
+    let dir = trained("--quantize");
+    edgevae(dir.path(), "score --model run/model-int8.evae --data rows.csv --explain 1").fails_with(&[
+        "--explain",
+        "run/model-int8.evae is an int8 model",
+        "give the model that it was made of",
+    ]);
+}
+
+/// What rounding may cost on data of the world: one wide set, one of a single sensor's kind, one of flat features.
+#[test]
+fn rounding_costs_little_on_real_data_sets() {
+    for name in ["cardio", "thyroid", "wdbc"] {
+        let Some(data) = real_data(name) else { continue };
+        let data = data.canonicalize().unwrap().display().to_string();
+        let dir = tempfile::tempdir().unwrap();
+        for score in ["mse", "mahalanobis"] {
+            let train = format!("train --data {data} --label label --epochs 20 --quiet --out {score} --score {score}");
+            edgevae(dir.path(), &train).ok();
+            let quantize = format!(
+                "quantize --model {score}/model.evae --data {data} --label label --out m8.evae --report m8.json --quiet"
+            );
+            edgevae(dir.path(), &quantize).ok();
+            let report = json(&dir.path().join("m8.json"));
+            let auc = |side: &str| report[side]["roc_auc"].as_f64().unwrap();
+            assert!(auc("float") - auc("int8") <= 0.01, "{name}, {score}: {report}");
+            assert!(report["agreement"].as_f64().unwrap() >= 0.995, "{name}, {score}: {report}");
+        }
+    }
 }

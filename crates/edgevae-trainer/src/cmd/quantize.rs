@@ -7,9 +7,9 @@ use clap::Args;
 use edgevae_core::format::CalibrationSet;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::output::{self, OutputFile};
-use edgevae_trainer::quantize::{Quantization, Tuning};
+use edgevae_trainer::quantize::{Quantization, QuantizeError, Tuning};
 
-use super::rows::RowsArgs;
+use super::rows::{RowsArgs, Table};
 use crate::terminal;
 
 // A negative number is a wrong value and not an unknown flag.
@@ -72,14 +72,15 @@ impl Cmd {
         );
         let mut out = OutputFile::create(&self.out)?;
         let report = self.report.as_deref().map(OutputFile::create).transpose()?;
-        let dataset = self.rows.table(&any, self.label.as_deref(), self.quiet)?.dataset;
-        let labels = dataset.labels.as_deref();
-        let all: Vec<usize> = (0..dataset.rows()).collect();
+        let Table { features, labels, places } = self.rows.table(&any, self.label.as_deref(), self.quiet)?;
+        let labels = labels.as_deref();
+        let all: Vec<usize> = (0..places.len()).collect();
         let normal: Vec<usize> = all.iter().copied().filter(|&row| labels.is_none_or(|labels| !labels[row])).collect();
         let quantile = self.quantile.or(model.calibration().quantile).unwrap_or(0.95);
         let quantization = Quantization {
-            features: dataset.features.view(),
+            features: features.view(),
             labels,
+            places: &places,
             ranges_from: &normal,
             threshold_from: &normal,
             compared: &all,
@@ -87,7 +88,18 @@ impl Cmd {
             quantile,
             tuning: Tuning { epochs: self.qat, seed: self.seed },
         };
-        let quantized = quantization.of(model)?;
+        let quantized = quantization.of(model).map_err(|error| {
+            let of_model = matches!(
+                error,
+                QuantizeError::NoIntegerForm(..)
+                    | QuantizeError::Clipped(_)
+                    | QuantizeError::Fill { .. }
+                    | QuantizeError::Layer { .. }
+                    | QuantizeError::Load(_)
+            );
+            let file = if of_model { self.model.display().to_string() } else { self.rows.name() };
+            anyhow::Error::new(error).context(file)
+        })?;
         out.write_all(quantized.file.bytes())?;
         if let Some(mut report) = report {
             report.write_all(quantized.report.json().as_bytes())?;
@@ -95,7 +107,7 @@ impl Cmd {
         }
         out.finish()?;
         for warning in &quantized.warnings {
-            note!("warning: {warning}");
+            note!("warning: {}: {warning}", self.rows.name());
         }
         if !self.quiet {
             terminal::print(format_args!(

@@ -8,15 +8,15 @@ use clap::Args;
 use edgevae_core::ScoreError;
 use edgevae_core::format::Missing;
 use edgevae_core::format::input::{Absent, WindowSpec};
-use edgevae_trainer::data::block::{Block, Counts};
+use edgevae_trainer::data::block::{Block, Counts, Position};
 use edgevae_trainer::data::options::{self, Features, Format, ReadOptions};
 use edgevae_trainer::data::pipeline::for_each_block;
 use edgevae_trainer::data::source::Source;
-use edgevae_trainer::data::table::{self, Loaded};
 use edgevae_trainer::input;
 use edgevae_trainer::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::options::MOST_THREADS;
 use edgevae_trainer::scoring::{RawRows, RowScorer, RowVerdict};
+use ndarray::Array2;
 
 /// How a file with rows for an existing model is read.
 #[derive(Debug, Args)]
@@ -121,6 +121,16 @@ impl fmt::Display for Tally {
         }
         if *dropped > 0 { write!(f, "; {dropped} rows with missing cells left out, as in training") } else { Ok(()) }
     }
+}
+
+/// All rows of a file.
+pub struct Table {
+    /// Raw units, `[ROWS, IN]`, in the order of the model; NaN for a missing cell, only where the model fills them.
+    pub features: Array2<f32>,
+    /// `true` for an anomaly, where labels were asked for.
+    pub labels: Option<Vec<bool>>,
+    /// Where each row stands in the file.
+    pub places: Vec<Position>,
 }
 
 /// What a thread needs, beside what its caller wants.
@@ -259,8 +269,19 @@ impl RowsArgs {
     }
 
     /// All rows in memory, for those who need them more than once.
-    pub fn table(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Loaded> {
-        Ok(table::collect(self.open(model, label, quiet)?, self.threads())?)
+    pub fn table(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Table> {
+        let mut source = self.open(model, label, quiet)?;
+        let inputs = source.feature_names.len();
+        let (mut cells, mut labels, mut places) = (Vec::new(), label.map(|_| Vec::new()), Vec::new());
+        let each = |(): &mut (), block: &Block| -> anyhow::Result<()> {
+            cells.extend_from_slice(&block.cells);
+            labels.iter_mut().for_each(|labels| labels.extend_from_slice(&block.labels));
+            places.extend((0..block.len()).map(|row| block.position(row)));
+            Ok(())
+        };
+        for_each_block(&mut source, self.threads(), || (), |(), _| (), each)?;
+        let features = Array2::from_shape_vec((places.len(), inputs), cells)?;
+        Ok(Table { features, labels, places })
     }
 
     fn threads(&self) -> usize {

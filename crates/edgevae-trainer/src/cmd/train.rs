@@ -11,6 +11,7 @@ use edgevae_trainer::baselines;
 use edgevae_trainer::checkpoint::{self, RunCheckpoint};
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
+use edgevae_trainer::data::block::Position;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
@@ -19,7 +20,7 @@ use edgevae_trainer::input::{self, Input, Prepared, Request};
 use edgevae_trainer::memory;
 use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
 use edgevae_trainer::output::{self, OutputDir};
-use edgevae_trainer::quantize::Quantized;
+use edgevae_trainer::quantize::{self, QuantizeError, Quantized};
 use edgevae_trainer::summary::{self, Run, Source};
 use edgevae_trainer::train::stream::Streamed;
 use edgevae_trainer::train::{self, Fitted, TrainError, Trained};
@@ -80,6 +81,8 @@ struct Outcome {
     compared: Vec<(Score, Trained)>,
     baselines: Vec<baselines::Outcome>,
     quantized: Option<Quantized>,
+    /// Why there is no int8 form although one was asked for.
+    refused: Option<QuantizeError>,
 }
 
 impl Cmd {
@@ -100,7 +103,13 @@ impl Cmd {
                 terminal::print(format_args!("\n{}", quantized.report))?;
             }
         }
-        Ok(())
+        // The model itself is sound, and its run complete.
+        match outcome.refused {
+            None => Ok(()),
+            Some(error) => Err(error).with_context(|| {
+                format!("--quantize: {} holds the run without its int8 form: {}", job.dir.display(), job.source.name())
+            }),
+        }
     }
 
     /// Settles the options, reserves the folder and reads the rows.
@@ -115,6 +124,13 @@ impl Cmd {
         given.validate()?;
         let mut config = given.resolved();
         let options = config.options();
+        if config.quantize == Some(true) {
+            anyhow::ensure!(
+                options.preset == Preset::Reference,
+                "--quantize needs --preset reference: the scores that --preset auto chooses among, and its clip, have no integer form"
+            );
+            quantize::check(&options.heads(), options.clip.unwrap_or(f32::INFINITY)).context("--quantize")?;
+        }
         let dir = match (&self.out, &resumed) {
             (Some(dir), _) => dir.clone(),
             (None, Some(checkpoint)) => checkpoint.out.clone(),
@@ -234,8 +250,15 @@ impl Job {
         trained.warnings.extend(warnings);
         let quantize = config.quantize == Some(true);
         let tuning = config.qat.unwrap_or(0);
-        let quantized =
-            quantize.then(|| fitted.quantize(&trained, options, tuning)).transpose().context("--quantize")?;
+        let place = |row| Position { line: None, row: source.row_number(row) };
+        let quantized = quantize.then(|| {
+            let places: Vec<Position> = (0..self.dataset.rows()).map(place).collect();
+            fitted.quantize(&trained, options, tuning, &places)
+        });
+        let (quantized, refused) = match quantized {
+            Some(Err(error)) => (None, Some(error)),
+            quantized => (quantized.and_then(Result::ok), None),
+        };
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
@@ -252,7 +275,7 @@ impl Job {
                 .warnings
                 .push(format!("the model takes {bytes} bytes, more than --flash-budget {budget}; {way_out}"));
         }
-        Ok(Outcome { trained, compared, baselines, quantized })
+        Ok(Outcome { trained, compared, baselines, quantized, refused })
     }
 
     fn describe<'a>(&'a self, outcome: &'a Outcome) -> Run<'a> {

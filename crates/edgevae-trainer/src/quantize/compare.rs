@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::report::format::{plural, significant};
 use crate::results::Quality;
 use crate::scoring::RowVerdict;
 use crate::threshold::Calibration;
@@ -183,13 +184,13 @@ fn ranks(scores: &[f32]) -> Vec<f64> {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: Option<f64>| value.map_or("not measured".into(), |value| format!("{value:.4}"));
-        writeln!(f, "{:<34} {:>14} {:>14}", format!("{} rows", self.rows), "float", "int8")?;
+        writeln!(f, "{:<34} {:>14} {:>14}", plural(self.rows, "row"), "float", "int8")?;
         let mut line = |name: &str, of: &dyn Fn(&Side) -> String| {
             writeln!(f, "{name:<34} {:>14} {:>14}", of(&self.float), of(&self.int8))
         };
         line("ROC-AUC", &|side| number(side.quality.roc_auc))?;
         line("average precision", &|side| number(side.quality.average_precision))?;
-        line("threshold", &|side| format!("{:.6}", side.threshold))?;
+        line("threshold", &|side| significant(side.threshold.into(), 7))?;
         line("false-alarm rate, calibration rows", &|side| number(side.calibration_false_alarm_rate))?;
         line("false-alarm rate", &|side| number(side.quality.false_alarm_rate))?;
         line("missed detections", &|side| number(side.quality.missed_detection_rate))?;
@@ -206,7 +207,7 @@ impl fmt::Display for Comparison {
             100.0 * tail.median_difference,
             100.0 * tail.largest_difference
         )?;
-        write!(f, "{out_of_range} rows with a reading out of range")
+        write!(f, "{} with a reading out of range", plural(*out_of_range, "row"))
     }
 }
 

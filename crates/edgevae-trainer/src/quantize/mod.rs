@@ -3,6 +3,7 @@
 //! [`Units`] says what one unit of each activation stands for; `ranges` chooses them by the score error that they
 //! cause; `layer` and `input` turn the float numbers into integers of those units. The threshold is calibrated on the
 //! scores of the int8 model itself: a threshold carried over from the float model would flag another share of the rows.
+//! A model whose scores have little to do with the float ones is refused: it would be blind and look sound.
 
 mod compare;
 mod input;
@@ -10,18 +11,22 @@ mod layer;
 mod qat;
 mod ranges;
 
-use edgevae_core::format::{CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Numbers};
-use edgevae_core::{Dense, LoadError, Model, QuantizedModel};
+use edgevae_core::format::{Activation, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Numbers};
+use edgevae_core::{Dense, LoadError, Model, QuantizedModel, ScoreError};
 use ndarray::{ArrayView2, Axis};
 use serde::Serialize;
 
+use crate::data::block::Position;
 use crate::export::{self, TOOL};
 use crate::model_file::ModelFile;
+use crate::report::format::{plural, significant};
 use crate::scoring::{RowError, RowScorer, RowVerdict};
 use crate::threshold::{self, Calibration, ThresholdError};
 
 pub use compare::{Comparison, Pair, Side, Tail};
+use layer::Inputs;
 pub use layer::LayerError;
+use ranges::Choice;
 pub use ranges::Range;
 
 /// Fewer rows than this are refused: their ranges would be chance.
@@ -30,6 +35,12 @@ pub const LEAST_ROWS: usize = 10;
 pub const ENOUGH_ROWS: usize = 100;
 /// A greater loss of ROC-AUC comes with the advice to fine-tune.
 pub const WORTH_TUNING: f64 = 0.002;
+/// A greater share of calibration rows above the float model's threshold comes with a warning.
+const MOST_ANOMALIES: f64 = 0.5;
+/// A greater score error comes with a warning.
+pub const LARGE_ERROR: f64 = 0.05;
+/// A greater score error is refused.
+pub const MOST_ERROR: f64 = 0.5;
 
 /// Why a model cannot be quantized.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +48,12 @@ pub enum QuantizeError {
     /// Too few calibration rows.
     #[error("{0} calibration rows; expected at least {LEAST_ROWS}, better {ENOUGH_ROWS} or more: give more rows")]
     TooFewRows(usize),
+    /// Labels leave no calibration row.
+    #[error(
+        "all {0} rows are labelled anomalous; calibration takes normal rows: give rows of normal operation, or the column that \
+         says which are"
+    )]
+    NoNormalRows(usize),
     /// The score has no integer form.
     #[error(
         "the score `{0}` has no integer form: {1}. Train with --score mse or --score mahalanobis to quantize, or keep the float model"
@@ -48,6 +65,19 @@ pub enum QuantizeError {
          train without --clip to quantize, or keep the float model"
     )]
     Clipped(f32),
+    /// Missing readings become something else than the mean.
+    #[error(
+        "a missing reading of column {column:?} is {fill} to the model; expected the feature's mean, {mean}, which an int8 model \
+         puts in its place: keep the float model"
+    )]
+    Fill {
+        /// The first such feature.
+        column: String,
+        /// In the place of a missing reading.
+        fill: f32,
+        /// Of the training rows.
+        mean: f32,
+    },
     /// A layer has no int8 form.
     #[error("layer {layer}: {source}")]
     Layer {
@@ -56,15 +86,90 @@ pub enum QuantizeError {
         /// Why.
         source: LayerError,
     },
-    /// A calibration row has no score.
+    /// The scores have little to do with those of the float model.
+    #[error(
+        "the int8 scores differ by {error:.0} % from the float ones (root mean square over calibration rows); expected less than \
+         {most:.0} %. The widest reading is {widest}: correct or remove what is no normal operation, or keep the float model",
+        error = 100.0 * error,
+        most = 100.0 * MOST_ERROR
+    )]
+    Blind {
+        /// Root of the mean squared relative difference.
+        error: f64,
+        /// Of the calibration rows.
+        widest: Widest,
+    },
+    /// Calibration rows have no score above the rounding.
+    #[error(
+        "the int8 threshold is 0 where the float one is {float}: the range leaves calibration rows no score. The widest reading \
+         is {widest}: correct or remove what is no normal operation, or keep the float model"
+    )]
+    Collapsed {
+        /// Threshold of the float model on the same rows.
+        float: f32,
+        /// Of the calibration rows.
+        widest: Widest,
+    },
+    /// The threshold would be above every score.
+    #[error(
+        "{out_of_range} of {rows} calibration rows are out of the int8 model's range, more than the quantile {quantile} leaves \
+         above the threshold. The widest reading is {widest}: correct or remove what is no normal operation, or give a lower \
+         --quantile"
+    )]
+    OutOfRange {
+        /// Calibration rows with a reading that saturates.
+        out_of_range: usize,
+        /// All of them.
+        rows: usize,
+        /// Of the threshold.
+        quantile: f64,
+        /// Of the calibration rows.
+        widest: Widest,
+    },
+    /// A row has no score.
+    #[error("{place}{column}: {source}; correct or remove the row", column = in_column(column.as_deref()))]
+    Row {
+        /// Where it stands.
+        place: Position,
+        /// Of the reading at fault.
+        column: Option<String>,
+        /// What the core said.
+        source: ScoreError,
+    },
+    /// The same of rows whose place in a source is not known.
     #[error(transparent)]
-    Row(#[from] RowError),
+    UnplacedRow(#[from] RowError),
     /// The threshold cannot be calibrated.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
     /// The core refuses the file that was just made.
     #[error("the int8 model does not load: {0}; please report this")]
     Load(#[from] LoadError),
+}
+
+fn in_column(column: Option<&str>) -> String {
+    column.map_or_else(String::new, |column| format!(", column {column:?}"))
+}
+
+/// The reading that is farthest from its feature's centre among some rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Widest {
+    /// Where its row stands.
+    pub place: Position,
+    /// Its feature.
+    pub column: String,
+    /// In raw units.
+    pub reading: f32,
+    /// The same in the model's scaled unit.
+    pub scaled: f32,
+}
+
+impl std::fmt::Display for Widest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, column, reading, scaled } = self;
+        let scaled = significant(f64::from(scaled.abs()), 3);
+        write!(f, "{reading} in {place}, column {column:?}, {scaled} standard deviations from the mean of training")
+    }
 }
 
 /// What one unit of each activation stands for, in the float model's numbers.
@@ -85,6 +190,11 @@ pub struct Draft<'m> {
     words: Vec<i32>,
     /// The range of each activation and why it was chosen.
     pub ranges: Vec<Range>,
+    /// Calibration rows whose scores decided.
+    pub searched: usize,
+    /// Score error on them: root of the mean squared relative difference to the float scores. After fine-tuning, with the
+    /// weights that were kept.
+    pub score_error: f64,
     /// What fine-tuning did, if there was any.
     pub tuned: Option<Tuned>,
 }
@@ -128,37 +238,55 @@ pub fn quantize<'m>(
     if rows.nrows() < LEAST_ROWS {
         return Err(QuantizeError::TooFewRows(rows.nrows()));
     }
-    check_head(model)?;
-    if model.header().clip.is_finite() {
-        return Err(QuantizeError::Clipped(model.header().clip));
-    }
-    let (units, ranges) = ranges::choose(model, rows, indices)?;
-    let mut draft = Draft { model, words: words(model, &units)?, ranges, tuned: None };
+    let kinds: Vec<HeadKind> = model.header().heads.iter().map(|head| head.kind).collect();
+    check(&kinds, model.header().clip)?;
+    check_fills(model)?;
+    let file = network(model);
+    let network = file.model()?;
+    let Choice { units, inputs, ranges, score_error, rows: searched } =
+        ranges::choose((model, &network), rows, indices)?;
+    let words = words(&network, &units, &inputs)?;
+    let mut draft = Draft { model, words, ranges, searched, score_error, tuned: None };
     if tuning.epochs > 0 {
-        draft.tune(&units, rows, indices, tuning)?;
+        draft.tune((&network, &units, &inputs), rows, indices, tuning)?;
     }
     Ok(draft)
 }
 
-fn check_head(model: &Model<'_>) -> Result<(), QuantizeError> {
+/// Whether a model with these heads, whose scaled readings are held within `±clip`, has an int8 form.
+///
+/// # Errors
+/// [`QuantizeError::NoIntegerForm`], [`QuantizeError::Clipped`].
+pub fn check(heads: &[HeadKind], clip: f32) -> Result<(), QuantizeError> {
     let refuse = |name, why| Err(QuantizeError::NoIntegerForm(name, why));
-    match model.header().heads.as_slice() {
-        [HeadSpec { kind: HeadKind::Mse | HeadKind::Mahalanobis, .. }] => Ok(()),
-        [HeadSpec { kind: kind @ (HeadKind::Nll | HeadKind::Elbo), .. }] => {
+    match *heads {
+        _ if clip.is_finite() => Err(QuantizeError::Clipped(clip)),
+        [HeadKind::Mse | HeadKind::Mahalanobis] => Ok(()),
+        [kind @ (HeadKind::Nll | HeadKind::Elbo)] => {
             refuse(kind.name(), "it divides by variances that are exponentials of network outputs")
         }
-        [HeadSpec { kind: kind @ HeadKind::ReconstructionProbability { .. }, .. }] => {
+        [kind @ HeadKind::ReconstructionProbability { .. }] => {
             refuse(kind.name(), "it averages exponentials over draws of the latents")
         }
-        [HeadSpec { kind, knots: 0 }] => {
+        [kind] => {
             refuse(kind.name(), "its parameters are kept in floating point, and no integer form of them is built")
         }
-        _ => refuse("combination", "its parts are brought to one footing in floating point"),
+        _ => refuse("combined` or `density", "its parts are brought to one footing in floating point"),
     }
 }
 
+/// In integers a missing reading becomes the mean, 0, and nothing else.
+fn check_fills(model: &Model<'_>) -> Result<(), QuantizeError> {
+    let differs = |at: &usize| model.fills()[*at] != model.means()[*at];
+    let at = (0..model.fills().len()).find(differs);
+    at.map_or(Ok(()), |at| {
+        let column = model.feature_names().nth(at).unwrap_or_default().to_owned();
+        Err(QuantizeError::Fill { column, fill: model.fills()[at], mean: model.means()[at] })
+    })
+}
+
 /// The words of an int8 file: a threshold of 0, the score's unit, inputs, layers, head.
-fn words(model: &Model<'_>, units: &Units) -> Result<Vec<i32>, QuantizeError> {
+fn words(model: &Model<'_>, units: &Units, inputs: &[Inputs]) -> Result<Vec<i32>, QuantizeError> {
     let unit = match units.head {
         Some(head) => head * head,
         None => units.input * units.input / model.inputs() as f64,
@@ -170,13 +298,14 @@ fn words(model: &Model<'_>, units: &Units) -> Result<Vec<i32>, QuantizeError> {
     let outputs = units.layers.iter().chain([&units.input]);
     let mut unit = units.input;
     for (at, (dense, &output)) in model.layers().zip(outputs).enumerate() {
-        layer::push_layer(&mut words, &dense, unit, output)
+        layer::push_layer(&mut words, &dense, &inputs[at], unit, output)
             .map_err(|source| QuantizeError::Layer { layer: at + 1, source })?;
         unit = output;
     }
     if let (Some(whitening), Some(head)) = (Whitening::of(model), units.head) {
-        let latents = units.layers[usize::from(model.header().encoder_layers) - 1];
-        layer::push_layer(&mut words, &whitening.dense(), latents, head)
+        let decoder = usize::from(model.header().encoder_layers);
+        let (inputs, latents) = (&inputs[decoder], units.layers[decoder - 1]);
+        layer::push_layer(&mut words, &whitening.dense(), inputs, latents, head)
             .map_err(|source| QuantizeError::Layer { layer: units.layers.len() + 2, source })?;
     }
     Ok(words)
@@ -185,15 +314,52 @@ fn words(model: &Model<'_>, units: &Units) -> Result<Vec<i32>, QuantizeError> {
 /// The model with other weights and biases of its layers.
 fn with_layers(model: &Model<'_>, parameters: &[f32]) -> ModelFile {
     let mut tensors = model.tensors().to_vec();
+    put_layers(model, &mut tensors, parameters);
+    ModelFile::encode(model.header(), &tensors)
+}
+
+fn put_layers(model: &Model<'_>, tensors: &mut [f32], parameters: &[f32]) {
     let statistics = if model.header().missing == Missing::Mean { 3 } else { 2 };
     tensors[statistics * model.inputs()..][..parameters.len()].copy_from_slice(parameters);
+}
+
+/// The network that is quantized: the model's, and where the Mahalanobis distance is the score one with the same outputs
+/// whose latents are whitened by their own layer.
+///
+/// A whitening behind rounded latents would enlarge their rounding, a thousandfold where a latent hardly varies. The latent
+/// layer `mu = A h + b` is linear, so `y = W (mu - mean)` is one too, `(W A) h + W (b - mean)`; the decoder's first layer
+/// `B mu + c` becomes `(B W^-1) y + (B mean + c)`, and the head has mean 0 and the identity for its matrix.
+fn network(model: &Model<'_>) -> ModelFile {
+    let mut tensors = model.tensors().to_vec();
+    let latent_layer = usize::from(model.header().encoder_layers) - 1;
+    let is_linear = model.layers().nth(latent_layer).is_some_and(|layer| layer.activation == Activation::Linear);
+    if let (Some(whitening), true) = (Whitening::of(model), is_linear) {
+        let mut parameters = Vec::new();
+        for (at, layer) in model.layers().enumerate() {
+            let (weight, bias) = match at.checked_sub(latent_layer) {
+                Some(0) => whitening.after(&layer),
+                Some(1) => whitening.undone_before(&layer),
+                _ => (layer.weight.to_vec(), layer.bias.to_vec()),
+            };
+            parameters.extend(weight);
+            parameters.extend(bias);
+        }
+        put_layers(model, &mut tensors, &parameters);
+        let latent = model.latent();
+        let head = tensors.len() - latent - latent * (latent + 1) / 2;
+        tensors.truncate(head);
+        tensors.extend(std::iter::repeat_n(0.0, latent));
+        tensors.extend((0..latent).flat_map(|row| (0..=row).map(move |at| if at == row { 1.0 } else { 0.0 })));
+    }
     ModelFile::encode(model.header(), &tensors)
 }
 
 /// The Mahalanobis head as a dense layer: `y = W mu - W mean`, so that the distance is `|y|`.
 struct Whitening {
+    /// `[LATENT][LATENT]`, lower triangular with a positive diagonal.
     weight: Vec<f32>,
     bias: Vec<f32>,
+    mean: Vec<f32>,
 }
 
 impl Whitening {
@@ -213,11 +379,46 @@ impl Whitening {
             bias[row] = -product as f32;
             rest = below;
         }
-        Some(Self { weight, bias })
+        Some(Self { weight, bias, mean: mean.to_vec() })
     }
 
     fn dense(&self) -> Dense<'_> {
-        Dense { weight: &self.weight, bias: &self.bias, activation: edgevae_core::format::Activation::Linear }
+        Dense { weight: &self.weight, bias: &self.bias, activation: Activation::Linear }
+    }
+
+    /// Row `at` of the matrix.
+    fn row(&self, at: usize) -> &[f32] {
+        &self.weight[at * self.mean.len()..][..self.mean.len()]
+    }
+
+    /// Weights and biases of the latent layer with the whitening behind it.
+    fn after(&self, latents: &Dense<'_>) -> (Vec<f32>, Vec<f32>) {
+        let inputs = latents.inputs();
+        let sum = |row: &[f32], of: &dyn Fn(usize) -> f64| {
+            row.iter().enumerate().map(|(at, &w)| f64::from(w) * of(at)).sum::<f64>() as f32
+        };
+        let rows = || (0..self.mean.len()).map(|at| self.row(at));
+        let weight = |row| (0..inputs).map(move |input| sum(row, &|at| latents.weight[at * inputs + input].into()));
+        let bias = |row| sum(row, &|at| f64::from(latents.bias[at]) - f64::from(self.mean[at]));
+        (rows().flat_map(weight).collect(), rows().map(bias).collect())
+    }
+
+    /// Weights and biases of the layer that takes the latents, for whitened ones: `x W = b` is solved from the last column
+    /// on for each row `b` of weights.
+    fn undone_before(&self, next: &Dense<'_>) -> (Vec<f32>, Vec<f32>) {
+        let latent = self.mean.len();
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for (row, &bias) in next.weight.chunks_exact(latent).zip(next.bias) {
+            let mut x = vec![0.0_f64; latent];
+            for at in (0..latent).rev() {
+                let known: f64 = (at + 1..latent).map(|below| x[below] * f64::from(self.row(below)[at])).sum();
+                x[at] = (f64::from(row[at]) - known) / f64::from(self.row(at)[at]);
+            }
+            weights.extend(x.iter().map(|&x| x as f32));
+            let at_mean: f64 = row.iter().zip(&self.mean).map(|(&w, &m)| f64::from(w) * f64::from(m)).sum();
+            biases.push((f64::from(bias) + at_mean) as f32);
+        }
+        (weights, biases)
     }
 }
 
@@ -226,28 +427,28 @@ impl Draft<'_> {
     /// the error of rounding alone.
     fn tune(
         &mut self,
-        units: &Units,
+        (network, units, inputs): (&Model<'_>, &Units, &[Inputs]),
         rows: ArrayView2<'_, f32>,
         indices: &[usize],
         tuning: Tuning,
     ) -> Result<(), QuantizeError> {
         let model = self.model;
         let sample = ranges::Sample::new(model, rows, indices, tuning.epochs + 1)?;
-        let before = sample.score_error(self)?;
+        let before = sample.score_error(model, &self.words)?;
         let mut tuned = Tuned { epochs: tuning.epochs, kept_epoch: 0, score_error_before: before, score_error: before };
         let mut epoch = 0;
-        qat::tune(model, units, rows, (tuning.epochs, tuning.seed), &mut |parameters| {
+        qat::tune((network, units, inputs), rows, (tuning.epochs, tuning.seed), &mut |parameters| {
             epoch += 1;
-            let file = with_layers(model, parameters);
-            let words = words(&file.model()?, units)?;
-            let draft = Draft { model, words, ranges: Vec::new(), tuned: None };
-            let score_error = sample.score_error(&draft)?;
+            let file = with_layers(network, parameters);
+            let words = words(&file.model()?, units, inputs)?;
+            let score_error = sample.score_error(model, &words)?;
             if score_error < tuned.score_error {
-                self.words = draft.words;
+                self.words = words;
                 (tuned.kept_epoch, tuned.score_error) = (epoch, score_error);
             }
             Ok(())
         })?;
+        (self.searched, self.score_error) = (sample.len(), tuned.score_error);
         self.tuned = Some(tuned);
         Ok(())
     }
@@ -257,8 +458,7 @@ impl Draft<'_> {
     /// # Errors
     /// [`QuantizeError::Load`] when the core refuses it.
     pub fn uncalibrated(&self) -> Result<ModelFile, QuantizeError> {
-        let never = threshold::at_threshold(&[], f32::MAX)?;
-        self.calibrated(&never, CalibrationSet::ByHand)
+        uncalibrated(self.model, &self.words)
     }
 
     /// The file with a threshold and where it comes from.
@@ -266,17 +466,30 @@ impl Draft<'_> {
     /// # Errors
     /// [`QuantizeError::Load`] when the core refuses it.
     pub fn calibrated(&self, calibration: &Calibration, set: CalibrationSet) -> Result<ModelFile, QuantizeError> {
-        let header = Header {
-            numbers: Numbers::Int8,
-            tool: TOOL.as_bytes(),
-            encoder_logvar: false,
-            decoder_variance: DecoderVariance::Unit,
-            threshold: calibration.threshold,
-            calibration: export::record(calibration, set),
-            ..self.model.header().clone()
-        };
-        with_threshold(&header, &self.words)
+        calibrated(self.model, &self.words, calibration, set)
     }
+}
+
+fn uncalibrated(model: &Model<'_>, words: &[i32]) -> Result<ModelFile, QuantizeError> {
+    calibrated(model, words, &threshold::at_threshold(&[], f32::MAX)?, CalibrationSet::ByHand)
+}
+
+fn calibrated(
+    model: &Model<'_>,
+    words: &[i32],
+    calibration: &Calibration,
+    set: CalibrationSet,
+) -> Result<ModelFile, QuantizeError> {
+    let header = Header {
+        numbers: Numbers::Int8,
+        tool: TOOL.as_bytes(),
+        encoder_logvar: false,
+        decoder_variance: DecoderVariance::Unit,
+        threshold: calibration.threshold,
+        calibration: export::record(calibration, set),
+        ..model.header().clone()
+    };
+    with_threshold(&header, words)
 }
 
 /// A table and the rows of it that serve to quantize a model.
@@ -286,6 +499,8 @@ pub struct Quantization<'a> {
     pub features: ArrayView2<'a, f32>,
     /// `true` for an anomaly.
     pub labels: Option<&'a [bool]>,
+    /// Where each row stands in its source, for messages: `[ROWS]`.
+    pub places: &'a [Position],
     /// Rows that give the ranges.
     pub ranges_from: &'a [usize],
     /// Rows whose int8 scores give the threshold.
@@ -316,6 +531,13 @@ pub struct Quantized {
 pub struct Report {
     /// The range of each activation.
     pub ranges: Vec<Range>,
+    /// Rows that give the ranges.
+    pub calibration_rows: usize,
+    /// How many of them were scored to choose among ranges, or to choose the epoch of fine-tuning; the range of the readings
+    /// is taken from all.
+    pub searched_rows: usize,
+    /// Score error of the model that is written: root of the mean squared relative difference to the float scores.
+    pub score_error: f64,
     /// What fine-tuning did; `null` without any.
     pub tuned: Option<Tuned>,
     /// Float and int8 side by side.
@@ -335,6 +557,12 @@ impl std::fmt::Display for Report {
         for Range { name, range, rule, score_error } in &self.ranges {
             writeln!(f, "range of {name:<25} {range:>14.4} ({rule}; score error {:.3} %)", 100.0 * score_error)?;
         }
+        writeln!(
+            f,
+            "ranges of readings from {}; score errors from {} of them, spread evenly",
+            plural(self.calibration_rows, "calibration row"),
+            self.searched_rows
+        )?;
         if let Some(Tuned { epochs, kept_epoch, score_error_before, score_error }) = &self.tuned {
             writeln!(
                 f,
@@ -353,6 +581,20 @@ impl Quantization<'_> {
     /// # Errors
     /// [`QuantizeError`].
     pub fn of(&self, model: &Model<'_>) -> Result<Quantized, QuantizeError> {
+        if self.ranges_from.is_empty() && self.labels.is_some_and(|labels| !labels.is_empty()) {
+            return Err(QuantizeError::NoNormalRows(self.features.nrows()));
+        }
+        self.unplaced(model).map_err(|error| match error {
+            QuantizeError::UnplacedRow(RowError { row, source }) => {
+                let feature = if let ScoreError::NonFinite { index } = source { Some(index) } else { None };
+                let column = feature.and_then(|at| model.feature_names().nth(at)).map(str::to_owned);
+                QuantizeError::Row { place: self.places[row - 1], column, source }
+            }
+            error => error,
+        })
+    }
+
+    fn unplaced(&self, model: &Model<'_>) -> Result<Quantized, QuantizeError> {
         let raw = |rows: &[usize]| self.features.select(Axis(0), rows);
         let mut warnings = Vec::new();
         if (LEAST_ROWS..ENOUGH_ROWS).contains(&self.ranges_from.len()) {
@@ -363,15 +605,23 @@ impl Quantization<'_> {
         }
         warnings.extend(self.warn_about_constant_columns(model));
         let draft = quantize(model, raw(self.ranges_from).view(), self.ranges_from, self.tuning)?;
+        let score_error = draft.score_error;
+        if score_error > MOST_ERROR {
+            return Err(QuantizeError::Blind { error: score_error, widest: self.widest(model) });
+        }
         let float = ModelFile::encode(model.header(), model.tensors());
         let int8 = draft.uncalibrated()?;
         let verdicts = |file: &ModelFile, rows: &[usize]| verdicts(file, raw(rows).view(), rows);
-        let calibrate = |file| -> Result<Calibration, QuantizeError> {
-            let ranks: Vec<f32> = verdicts(file, self.threshold_from)?.iter().map(RowVerdict::rank).collect();
-            Ok(threshold::calibrate(&ranks, self.quantile)?)
+        let calibrate = |file| -> Result<(Calibration, Vec<RowVerdict>), QuantizeError> {
+            let verdicts = verdicts(file, self.threshold_from)?;
+            let ranks: Vec<f32> = verdicts.iter().map(RowVerdict::rank).collect();
+            Ok((threshold::calibrate(&ranks, self.quantile)?, verdicts))
         };
-        let (float_calibration, int8_calibration) = (calibrate(&float)?, calibrate(&int8)?);
+        let ((float_calibration, float_rows), (int8_calibration, int8_rows)) = (calibrate(&float)?, calibrate(&int8)?);
+        self.check_threshold(model, &float_calibration, (&int8_calibration, &int8_rows))?;
         warnings.extend(int8_calibration.warning());
+        warnings.extend(self.warn_about_other_rows(model, &float_rows));
+        warnings.extend(self.warn_about_error(model, score_error, &verdicts(&int8, self.ranges_from)?));
         let file = draft.calibrated(&int8_calibration, self.set)?;
 
         let (float, int8) = (verdicts(&float, self.compared)?, verdicts(&file, self.compared)?);
@@ -379,13 +629,114 @@ impl Quantization<'_> {
             self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
         let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
         let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration));
-        if self.tuning.epochs == 0 && comparison.roc_auc_loss().is_some_and(|loss| loss > WORTH_TUNING) {
-            warnings.push(format!(
-                "rounding loses more than {WORTH_TUNING} of the ROC-AUC; --qat 10 lowers the error of the scores, compare both reports"
-            ));
-        }
-        let report = Report { ranges: draft.ranges, tuned: draft.tuned, comparison };
+        warnings.extend(comparison.roc_auc_loss().filter(|&loss| loss > WORTH_TUNING).map(|loss| {
+            let (cause, way_out) = match &draft.tuned {
+                None => ("rounding loses", "--qat 10 lowers the error of the scores, compare both reports"),
+                Some(_) => (
+                    "after fine-tuning the int8 model still loses",
+                    "give more rows of normal operation, or keep the float model",
+                ),
+            };
+            format!("{cause} {loss:.4} of the ROC-AUC; {way_out}")
+        }));
+        let report = Report {
+            ranges: draft.ranges,
+            calibration_rows: self.ranges_from.len(),
+            searched_rows: draft.searched,
+            score_error,
+            tuned: draft.tuned,
+            comparison,
+        };
         Ok(Quantized { file, report, warnings })
+    }
+
+    /// Refuses a threshold that no row is above, or every row.
+    fn check_threshold(
+        &self,
+        model: &Model<'_>,
+        float: &Calibration,
+        (int8, verdicts): (&Calibration, &[RowVerdict]),
+    ) -> Result<(), QuantizeError> {
+        if int8.threshold <= f32::MIN_POSITIVE && float.threshold > f32::MIN_POSITIVE {
+            return Err(QuantizeError::Collapsed { float: float.threshold, widest: self.widest(model) });
+        }
+        let (out, within): (Vec<&RowVerdict>, Vec<&RowVerdict>) =
+            verdicts.iter().partition(|verdict| verdict.out_of_range == Some(true));
+        let highest = within.iter().fold(0.0, |highest: f32, verdict| highest.max(verdict.score));
+        if !out.is_empty() && int8.threshold > highest {
+            return Err(QuantizeError::OutOfRange {
+                out_of_range: out.len(),
+                rows: verdicts.len(),
+                quantile: self.quantile,
+                widest: self.widest(model),
+            });
+        }
+        Ok(())
+    }
+
+    /// The reading that is farthest out among the rows that give the ranges.
+    fn widest(&self, model: &Model<'_>) -> Widest {
+        let scale = |row: usize, feature: usize| {
+            let raw = self.features[[row, feature]];
+            edgevae_core::standardize(raw, model.means()[feature], model.reciprocals()[feature])
+        };
+        let cells = self.ranges_from.iter().flat_map(|&row| (0..model.inputs()).map(move |feature| (row, feature)));
+        let finite = cells.filter(|&(row, feature)| scale(row, feature).is_finite());
+        let by_magnitude = |a: &(usize, usize), b: &(usize, usize)| {
+            scale(a.0, a.1).abs().total_cmp(&scale(b.0, b.1).abs()).then(b.cmp(a))
+        };
+        let (row, feature) = finite.max_by(by_magnitude).unwrap_or_default();
+        Widest {
+            place: self.places[row],
+            column: model.feature_names().nth(feature).unwrap_or_default().to_owned(),
+            reading: self.features[[row, feature]],
+            scaled: scale(row, feature),
+        }
+    }
+
+    /// Rows that the float model takes for anomalies are no normal operation of its machine.
+    fn warn_about_other_rows(&self, model: &Model<'_>, float: &[RowVerdict]) -> Option<String> {
+        let quantile = model.calibration().quantile?;
+        let share = float.iter().filter(|verdict| verdict.is_anomaly).count() as f64 / float.len() as f64;
+        (share > MOST_ANOMALIES).then(|| {
+            format!(
+                "{:.0} % of the calibration rows are above the float model's own threshold {}, which was set for {:.1} %: are they \
+                 normal operation of the machine that it was trained on? The int8 model's ranges and threshold follow them. The \
+                 widest reading is {}",
+                100.0 * share,
+                model.threshold(),
+                100.0 * (1.0 - quantile),
+                self.widest(model)
+            )
+        })
+    }
+
+    /// A large score error, and rows that cause it: `int8` are the verdicts on the rows that give the ranges.
+    fn warn_about_error(&self, model: &Model<'_>, score_error: f64, int8: &[RowVerdict]) -> Option<String> {
+        let out_of_range = int8.iter().filter(|verdict| verdict.out_of_range == Some(true)).count();
+        let is_large = score_error > LARGE_ERROR;
+        if !is_large && out_of_range == 0 {
+            return None;
+        }
+        let mut warning = String::new();
+        if is_large {
+            warning += &format!(
+                "the int8 scores differ by {:.1} % from the float ones (root mean square over calibration rows); ",
+                100.0 * score_error
+            );
+        }
+        if out_of_range > 0 {
+            warning += &format!(
+                "calibration rows with a reading out of the int8 model's range, which are anomalies to it: {out_of_range} of {}; ",
+                int8.len()
+            );
+        }
+        warning +=
+            &format!("the widest reading is {}: correct or remove what is no normal operation", self.widest(model));
+        if is_large {
+            warning += ", fine-tune with --qat 10, or keep the float model";
+        }
+        Some(warning)
     }
 }
 
@@ -472,4 +823,118 @@ pub fn verdicts(file: &ModelFile, raw: ArrayView2<'_, f32>, indices: &[usize]) -
         .score(raw.as_slice().expect("the standard layout is one slice"), &mut verdicts)
         .map_err(|(row, source)| RowError { row: indices[row] + 1, source })?;
     Ok(verdicts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::qat::tests::{IN, coarse, error, rows};
+    use super::*;
+
+    /// Outputs of every layer for a scaled row.
+    fn outputs(model: &Model<'_>, row: &[f32]) -> Vec<Vec<f32>> {
+        let mut outputs: Vec<Vec<f32>> = Vec::new();
+        for layer in model.layers() {
+            let mut y = vec![0.0; layer.outputs()];
+            layer.forward(outputs.last().map_or(row, Vec::as_slice), &mut y);
+            outputs.push(y);
+        }
+        outputs
+    }
+
+    #[test]
+    fn whitened_latents_and_the_same_reconstruction_are_what_the_network_has() {
+        let file = coarse(HeadKind::Mahalanobis);
+        let (model, folded) = (file.model().unwrap(), network(&file.model().unwrap()));
+        let folded = folded.model().unwrap();
+        let whitening = Whitening::of(&model).unwrap();
+        for row in rows(50, 7, 2.0).rows() {
+            let (plain, whitened) =
+                (outputs(&model, row.as_slice().unwrap()), outputs(&folded, row.as_slice().unwrap()));
+            let mut y = vec![0.0; model.latent()];
+            whitening.dense().forward(&plain[1], &mut y);
+            let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+            assert!(near(&whitened[1], &y), "{whitened:?} {y:?}");
+            assert!(near(&whitened[3], &plain[3]), "{whitened:?} {plain:?}");
+        }
+        assert_eq!(Whitening::of(&folded).unwrap().weight, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+        let mse = coarse(HeadKind::Mse);
+        assert_eq!(network(&mse.model().unwrap()), mse);
+    }
+
+    #[test]
+    fn a_latent_that_hardly_varies_costs_no_precision() {
+        const SMALL: f32 = 1e-4;
+        let file = coarse(HeadKind::Mahalanobis);
+        let mut tensors = file.model().unwrap().tensors().to_vec();
+        // The third latent in another unit: its row of the latent layer, its mean, its column of the whitening.
+        let layer = 2 * IN + 12 * IN + 12;
+        tensors[layer + 24..layer + 36].iter_mut().for_each(|weight| *weight *= SMALL);
+        let head = tensors.len() - 9;
+        for at in [layer + 38, head + 2] {
+            tensors[at] *= SMALL;
+        }
+        tensors[head + 8] /= SMALL;
+        let float = ModelFile::encode(file.model().unwrap().header(), &tensors);
+        let rows_seen = rows(300, 2, 2.0);
+        let indices: Vec<usize> = (0..300).collect();
+        let of = |file: &ModelFile| {
+            let model = file.model().unwrap();
+            let draft = quantize(&model, rows_seen.view(), &indices, Tuning::default()).unwrap();
+            error(file, &draft.uncalibrated().unwrap(), &rows(300, 3, 2.0))
+        };
+        let (plain, small) = (of(&file), of(&float));
+        assert!(small < 1.2 * plain, "{small} in a small unit, {plain} in a usual one");
+    }
+
+    #[test]
+    fn a_fill_that_is_not_the_mean_is_refused() {
+        let file = coarse(HeadKind::Mse);
+        let model = file.model().unwrap();
+        let header = Header { missing: Missing::Mean, ..model.header().clone() };
+        for fill in [0.0, 2.0] {
+            let mut tensors = model.tensors().to_vec();
+            let fills = [0.0, 0.0, fill, 0.0, 0.0, 0.0];
+            tensors.splice(2 * IN..2 * IN, fills);
+            let file = ModelFile::encode(&header, &tensors);
+            let indices: Vec<usize> = (0..100).collect();
+            let model = file.model().unwrap();
+            let said = quantize(&model, rows(100, 2, 2.0).view(), &indices, Tuning::default()).map(|_| ());
+            match said.map_err(|error| error.to_string()) {
+                Ok(()) => assert_eq!(fill, 0.0),
+                Err(error) => assert!(fill == 2.0 && error.contains("column \"c\" is 2 to the model"), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_threshold_of_nothing_is_refused_with_the_widest_reading() {
+        let file = coarse(HeadKind::Mse);
+        let mut features = rows(20, 2, 2.0);
+        features[[7, 4]] = -50.0;
+        let places: Vec<Position> = (1..=20).map(|row| Position { line: Some(row + 1), row }).collect();
+        let all: Vec<usize> = (0..20).collect();
+        let quantization = Quantization {
+            features: features.view(),
+            labels: None,
+            places: &places,
+            ranges_from: &all,
+            threshold_from: &all,
+            compared: &all,
+            set: CalibrationSet::File,
+            quantile: 0.5,
+            tuning: Tuning::default(),
+        };
+        let model = file.model().unwrap();
+        let at = |threshold| threshold::at_threshold(&[], threshold).unwrap();
+        let check = |float, int8| quantization.check_threshold(&model, &at(float), (&at(int8), &[]));
+        let refused = check(0.25, f32::MIN_POSITIVE).unwrap_err().to_string();
+        for part in [
+            "the int8 threshold is 0 where the float one is 0.25",
+            "-50 in line 9 (row 8), column \"e\", 50.0 standard",
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        // Rows that both reconstruct exactly have no other threshold.
+        assert!(check(f32::MIN_POSITIVE, f32::MIN_POSITIVE).is_ok() && check(0.25, 0.2).is_ok());
+    }
 }

@@ -17,6 +17,7 @@ use edgevae_core::{Dense, Model};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate};
 use rand::Rng as _;
 
+use super::layer::Inputs;
 use super::{QuantizeError, Units, Whitening, layer, ranges};
 use crate::fit::adam::Adam;
 use crate::fit::epoch::order;
@@ -36,6 +37,8 @@ const DISPLACEMENT: f32 = 3.0;
 struct Layer {
     weight: Array2<f32>,
     bias: Vec<f32>,
+    /// Of its inputs, for [`layer`].
+    statistics: Inputs,
     relu: bool,
     /// Units of its inputs and outputs.
     units: (f64, f64),
@@ -85,16 +88,16 @@ fn product(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Array2<f32> {
 }
 
 impl Student {
-    pub fn new(model: &Model<'_>, units: &Units) -> Self {
+    pub fn new(model: &Model<'_>, units: &Units, inputs: &[Inputs]) -> Self {
         let mut input = units.input;
         let outputs = units.layers.iter().chain([&units.input]);
-        let layers = model.layers().zip(outputs).map(|(dense, &output)| {
+        let layers = model.layers().zip(outputs).zip(inputs).map(|((dense, &output), statistics)| {
             let sizes = (dense.outputs(), dense.inputs());
             let weight = Array2::from_shape_vec(sizes, dense.weight.to_vec()).expect("a layer has OUT * IN weights");
             let largest = dense.weight.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
             let units = (std::mem::replace(&mut input, output), output);
             let relu = dense.activation == edgevae_core::format::Activation::Relu;
-            Layer { weight, bias: dense.bias.to_vec(), relu, units, largest }
+            Layer { weight, bias: dense.bias.to_vec(), statistics: statistics.clone(), relu, units, largest }
         });
         let latent = model.latent();
         let whitening = Whitening::of(model).map(|whitening| {
@@ -149,7 +152,7 @@ impl Student {
             let activation = edgevae_core::format::Activation::Linear;
             let weight = layer.weight.as_slice().expect("weights are in standard layout");
             let dense = Dense { weight, bias: &layer.bias, activation };
-            let (weight, bias) = layer::rounded(&dense, layer.units.0, layer.units.1)
+            let (weight, bias) = layer::rounded(&dense, &layer.statistics, layer.units.0, layer.units.1)
                 .map_err(|source| QuantizeError::Layer { layer: at + 1, source })?;
             let weight = Array2::from_shape_vec(layer.weight.raw_dim(), weight).expect("as many weights as before");
             let mut y = product(x.view(), weight.t());
@@ -204,7 +207,11 @@ impl Student {
 
 /// Rows and as many that are displaced: each by as much as chance says, in each feature uniformly, with `deviation: [IN]` for
 /// its unit.
-fn with_displaced(rows: Array2<f32>, deviation: &Array1<f32>, noise: &mut impl rand::RngCore) -> Array2<f32> {
+pub(super) fn with_displaced(
+    rows: Array2<f32>,
+    deviation: &Array1<f32>,
+    noise: &mut impl rand::RngCore,
+) -> Array2<f32> {
     let mut displaced = rows.clone();
     for mut row in displaced.rows_mut() {
         let most = DISPLACEMENT * noise.gen_range(0.0_f32..=1.0).powi(2);
@@ -222,17 +229,18 @@ fn with_displaced(rows: Array2<f32>, deviation: &Array1<f32>, noise: &mut impl r
 /// # Errors
 /// [`QuantizeError::Layer`].
 pub(super) fn tune(
-    model: &Model<'_>,
-    units: &Units,
+    (model, units, inputs): (&Model<'_>, &Units, &[Inputs]),
     rows: ArrayView2<'_, f32>,
     (epochs, seed): (usize, u64),
     on_epoch: &mut dyn FnMut(&[f32]) -> Result<(), QuantizeError>,
 ) -> Result<(), QuantizeError> {
     let taken = rows.nrows().min(ROWS);
     let chosen: Vec<usize> = (0..taken).map(|at| at * rows.nrows() / taken).collect();
-    let rows = ranges::scaled_rows(model, rows.select(Axis(0), &chosen).view());
+    // Held within the range as the device holds them: a wild reading would be the deviation of its feature.
+    let range = (units.input * f64::from(i16::MAX)) as f32;
+    let rows = ranges::scaled_rows(model, rows.select(Axis(0), &chosen).view()).mapv(|x| x.clamp(-range, range));
     let deviation = rows.std_axis(Axis(0), 0.0);
-    let (teacher, mut student) = (Student::new(model, units), Student::new(model, units));
+    let (teacher, mut student) = (Student::new(model, units, inputs), Student::new(model, units, inputs));
     let mut parameters = student.parameters();
     let mut adam = Adam::new(parameters.len());
     for epoch in 0..epochs {
@@ -250,7 +258,7 @@ pub(super) fn tune(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model_file::ModelFile;
     use crate::quantize::{Tuning, compare::scores, quantize, verdicts};
@@ -261,11 +269,11 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    const IN: usize = 6;
+    pub const IN: usize = 6;
 
     /// A network 6-12-3-12-6 whose first feature is constant and has weights many times those of the others: 8 bits for
     /// the largest weight of a row leave few for those that matter.
-    fn coarse(head: HeadKind) -> ModelFile {
+    pub fn coarse(head: HeadKind) -> ModelFile {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let widths = [IN, 12, 3, 12, IN];
         let mut tensors = [[0.0; IN], [1.0; IN]].concat();
@@ -304,13 +312,13 @@ mod tests {
         ModelFile::encode(&header, &tensors)
     }
 
-    fn rows(count: usize, seed: u64, scale: f32) -> Array2<f32> {
+    pub fn rows(count: usize, seed: u64, scale: f32) -> Array2<f32> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Array2::from_shape_fn((count, IN), |(_, at)| if at == 0 { 0.0 } else { rng.gen_range(-scale..scale) })
     }
 
     /// Root of the mean squared relative difference of the scores of rows that tuning has not seen.
-    fn error(float: &ModelFile, int8: &ModelFile, rows: &Array2<f32>) -> f64 {
+    pub fn error(float: &ModelFile, int8: &ModelFile, rows: &Array2<f32>) -> f64 {
         let indices: Vec<usize> = (0..rows.nrows()).collect();
         let expected = scoring::score_rows(float, rows.view(), &indices).unwrap();
         let scores = scores(&verdicts(int8, rows.view(), &indices).unwrap());
@@ -353,8 +361,8 @@ mod tests {
         let float = coarse(HeadKind::Mse);
         let (model, rows) = (float.model().unwrap(), rows(200, 5, 2.0));
         let indices: Vec<usize> = (0..200).collect();
-        let (units, _) = ranges::choose(&model, rows.view(), &indices).unwrap();
-        let (_, x_hat, _) = Student::new(&model, &units).rounded(&rows).unwrap();
+        let ranges::Choice { units, inputs, .. } = ranges::choose((&model, &model), rows.view(), &indices).unwrap();
+        let (_, x_hat, _) = Student::new(&model, &units, &inputs).rounded(&rows).unwrap();
         let draft = quantize(&model, rows.view(), &indices, Tuning::default()).unwrap();
         let scores = scores(&verdicts(&draft.uncalibrated().unwrap(), rows.view(), &indices).unwrap());
         for ((x, x_hat), score) in rows.rows().into_iter().zip(x_hat.rows()).zip(scores) {

@@ -19,7 +19,7 @@ pub(super) fn share(part: usize, whole: usize) -> String {
 }
 
 /// "1 row", "2 rows".
-pub(super) fn plural(value: usize, noun: &str) -> String {
+pub(crate) fn plural(value: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
 }
 

@@ -15,6 +15,7 @@ use ndarray::{Array2, Axis};
 
 use crate::baselines::{self, Outcome};
 use crate::data::Dataset;
+use crate::data::block::Position;
 use crate::data::error::DataError;
 use crate::export::Export;
 use crate::fingerprint::Fingerprint;
@@ -446,9 +447,18 @@ impl<'d> Fitted<'d> {
     /// The int8 form of a model that [`Fitted::finish`] made: ranges, and fine-tuning for some epochs, from the fitted rows,
     /// a threshold of its own from the rows that gave the float model's, compared with it on the test rows.
     ///
+    /// # Shapes
+    /// `places`: `[ROWS]`, where each row of the data set stands in its source, for messages.
+    ///
     /// # Errors
     /// [`QuantizeError`].
-    pub fn quantize(&self, trained: &Trained, options: &Options, epochs: usize) -> Result<Quantized, QuantizeError> {
+    pub fn quantize(
+        &self,
+        trained: &Trained,
+        options: &Options,
+        epochs: usize,
+        places: &[Position],
+    ) -> Result<Quantized, QuantizeError> {
         let Self { dataset, rows, .. } = self;
         let labels = dataset.labels.as_deref();
         let is_normal = |row: &usize| labels.is_none_or(|labels| !labels[*row]);
@@ -456,6 +466,7 @@ impl<'d> Fitted<'d> {
         let quantization = Quantization {
             features: dataset.features.view(),
             labels,
+            places,
             ranges_from: &rows.fit,
             threshold_from: match trained.calibration_set {
                 CalibrationSet::TestNormals => &test_normals,

@@ -16,6 +16,13 @@ pub(super) fn render(report: &Report) -> String {
     ));
     body += &sides(quantized);
     body += &scores(&quantized.report);
+    let quantize::Report { score_error, calibration_rows, searched_rows, .. } = quantized.report;
+    body += &paragraph(&format!(
+        "Score error: {:.3} %, root of the mean squared relative difference to the float scores, on {} of {} calibration rows.",
+        100.0 * score_error,
+        count(searched_rows),
+        count(calibration_rows)
+    ));
     if let Some(Tuned { epochs, kept_epoch, score_error_before, score_error }) = &quantized.report.tuned {
         body += &paragraph(&format!(
             "The weights were fine-tuned for rounding for {epochs} epochs and those of epoch {kept_epoch} kept: the score error on \

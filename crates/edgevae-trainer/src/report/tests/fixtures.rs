@@ -21,7 +21,14 @@ fn quantized(scored: &ScoredRows) -> QuantizedForm {
     let comparison = Comparison::of(pair, (&calibration, &calibration));
     let tuned = Tuned { epochs: 10, kept_epoch: 9, score_error_before: 0.02, score_error: 0.01 };
     QuantizedForm {
-        report: quantize::Report { ranges: vec![], tuned: Some(tuned), comparison },
+        report: quantize::Report {
+            ranges: vec![],
+            calibration_rows: 500,
+            searched_rows: 500,
+            score_error: 0.01,
+            tuned: Some(tuned),
+            comparison,
+        },
         model_bytes: [24_700, 7_800],
     }
 }

@@ -324,7 +324,16 @@ fn the_int8_form_stands_beside_the_model_and_is_absent_where_none_was_made() {
     let comparison = &report.quantized.as_ref().unwrap().report.comparison;
     let auc = format!("<td class=\"number\">{:.4}</td>", comparison.int8.quality.roc_auc.unwrap());
     assert_eq!(section.matches(&auc).count(), 2, "scores that differ by a factor rank alike");
-    for text in ["false-alarm rate", "missed detections", "rank correlation", "highest 5 %", "7,800", "epoch 9 kept"] {
+    for text in [
+        "false-alarm rate",
+        "missed detections",
+        "rank correlation",
+        "highest 5 %",
+        "7,800",
+        "epoch 9 kept",
+        "1.000 %",
+        "of 500 calibration rows",
+    ] {
         assert!(section.contains(text), "{text}");
     }
     report.quantized = None;
