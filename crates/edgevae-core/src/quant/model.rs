@@ -256,7 +256,8 @@ fn check_shapes(header: &Header<'_>, words: &[i32]) -> Option<()> {
     if MAHALANOBIS && heads.first()?.kind == HeadKind::Mahalanobis {
         needed = needed.checked_add(super::layer_words(latent, latent)?)?;
     }
-    let plain = !encoder_logvar && decoder_variance == DecoderVariance::Unit && clip == f32::INFINITY;
+    let plain =
+        !encoder_logvar && decoder_variance == DecoderVariance::Unit && clip.to_bits() == f32::INFINITY.to_bits();
     let fits = inputs > 0 && width == inputs && needed == words.len();
     (plain && fits && format::count_names(names) == Some(inputs)).then_some(())
 }

@@ -629,16 +629,7 @@ impl Quantization<'_> {
             self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
         let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
         let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration));
-        warnings.extend(comparison.roc_auc_loss().filter(|&loss| loss > WORTH_TUNING).map(|loss| {
-            let (cause, way_out) = match &draft.tuned {
-                None => ("rounding loses", "--qat 10 lowers the error of the scores, compare both reports"),
-                Some(_) => (
-                    "after fine-tuning the int8 model still loses",
-                    "give more rows of normal operation, or keep the float model",
-                ),
-            };
-            format!("{cause} {loss:.4} of the ROC-AUC; {way_out}")
-        }));
+        warnings.extend(comparison.roc_auc_loss().and_then(|loss| warn_about_loss(loss, draft.tuned.is_some())));
         let report = Report {
             ranges: draft.ranges,
             calibration_rows: self.ranges_from.len(),
@@ -768,6 +759,16 @@ impl Quantization<'_> {
             )
         })
     }
+}
+
+/// By how much the float model's ROC-AUC is higher, where that is worth a word.
+fn warn_about_loss(loss: f64, is_tuned: bool) -> Option<String> {
+    let (cause, way_out) = if is_tuned {
+        ("after fine-tuning the int8 model still loses", "give more rows of normal operation, or keep the float model")
+    } else {
+        ("rounding loses", "--qat 10 lowers the error of the scores, compare both reports")
+    };
+    (loss > WORTH_TUNING).then(|| format!("{cause} {loss:.4} of the ROC-AUC; {way_out}"))
 }
 
 /// The same int8 model with another threshold.
@@ -907,6 +908,14 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_is_told_with_its_number_before_and_after_fine_tuning() {
+        assert_eq!(warn_about_loss(0.002, false), None);
+        let told = [false, true].map(|is_tuned| warn_about_loss(0.0123, is_tuned).unwrap());
+        assert!(told[0].contains("rounding loses 0.0123 of the ROC-AUC; --qat 10"), "{}", told[0]);
+        assert!(told[1].contains("still loses 0.0123 of the ROC-AUC") && !told[1].contains("--qat"), "{}", told[1]);
+    }
+
+    #[test]
     fn a_threshold_of_nothing_is_refused_with_the_widest_reading() {
         let file = coarse(HeadKind::Mse);
         let mut features = rows(20, 2, 2.0);
@@ -934,6 +943,13 @@ mod tests {
         ] {
             assert!(refused.contains(part), "{refused}");
         }
+        let warning = |score_error| quantization.warn_about_error(&model, score_error, &[]);
+        let large = warning(0.061).unwrap();
+        assert!(
+            large.contains("differ by 6.1 %") && large.contains("column \"e\"") && large.contains("--qat 10"),
+            "{large}"
+        );
+        assert_eq!(warning(0.049), None);
         // Rows that both reconstruct exactly have no other threshold.
         assert!(check(f32::MIN_POSITIVE, f32::MIN_POSITIVE).is_ok() && check(0.25, 0.2).is_ok());
     }
