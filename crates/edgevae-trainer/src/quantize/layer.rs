@@ -44,12 +44,15 @@ pub struct Inputs {
     mean: Vec<f32>,
     /// Columns by their variance, the greatest last: it is rounded first.
     order: Vec<usize>,
-    /// `[IN][IN]`, row by row: `U` with `C + damping = U^T U`, upper triangular, columns in `order`.
+    /// Empty where there are more than [`MOST_FACTORED`]; else `[IN][IN]`, row by row: `U` with `C + damping = U^T U`, upper triangular, columns in `order`.
     factor: Vec<f64>,
 }
 
 /// Added to the variances, as a share of their mean: rows that calibration has not seen move in every direction.
 const DAMPING: f64 = 0.01;
+
+/// Weights of a layer with more inputs are rounded to the nearest: the factor takes the cube of them in time.
+const MOST_FACTORED: usize = 1024;
 
 impl Inputs {
     /// # Shapes
@@ -60,6 +63,9 @@ impl Inputs {
             sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
         }
         let mean: Vec<f32> = sums.iter().map(|sum| (sum / calibration as f64) as f32).collect();
+        if width > MOST_FACTORED {
+            return Self { mean, order: vec![], factor: vec![] };
+        }
         let mut variances = vec![0.0; width];
         for row in rows.chunks_exact(width) {
             let off = row.iter().zip(&mean).map(|(&x, &m)| f64::from(x) - f64::from(m));
@@ -85,6 +91,9 @@ impl Inputs {
 
     /// Weights in units of `scale`.
     fn round(&self, weights: &[f32], scale: f64) -> Vec<i8> {
+        if self.factor.is_empty() {
+            return weights.iter().map(|&weight| (f64::from(weight) / scale).round() as i8).collect();
+        }
         let width = weights.len();
         let mut quantized = vec![0; width];
         let mut left = vec![0.0; width];
@@ -282,6 +291,17 @@ mod tests {
         assert!(measured.0 < 0.6 * nearest.0, "{measured:?}, each to the nearest {nearest:?}");
         let without_bias = Inputs { mean: vec![0.0; 8], ..Inputs::of(&rows, 200, 8) };
         assert!(measured.1 < 1e-3 && off(&without_bias).1 > 3.0 * measured.1, "{measured:?} {:?}", off(&without_bias));
+    }
+
+    #[test]
+    fn weights_of_a_very_wide_layer_are_rounded_to_the_nearest() {
+        let width = MOST_FACTORED + 1;
+        let weight: Vec<f32> = (0..width).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.3).collect();
+        let layer = Dense { weight: &weight, bias: &[0.1], activation: Activation::Linear };
+        let statistics = Inputs::of(&vec![1.0; 2 * width], 2, width);
+        let (rounded, _) = rounded(&layer, &statistics, 1e-3, 1e-1).unwrap();
+        let most = weight.iter().zip(&rounded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most > 0.0 && most < 0.7 / 127.0 * 0.51, "{most}");
     }
 
     #[test]
