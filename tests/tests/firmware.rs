@@ -148,6 +148,42 @@ fn every_board_gives_the_integer_scores_of_the_desk() {
     }
 }
 
+/// Readings that are `i32` and `i16`, of a firmware that has no `f32`: the score is that of the desk, which is that of the same
+/// number as `f32`.
+#[test]
+#[ignore = "needs targets and emulators: ./ci.sh firmware"]
+fn every_board_scores_integer_readings_as_the_desk_does() {
+    let dir = tempfile::tempdir().unwrap();
+    // Two columns within 16 bits and one beyond; every number is one of `f32` too.
+    let row = |row: i32| [row * 37 % 101 - 50, row * 5_501 % 32_768, 100_000 + row * 7_919 % 1_000_000];
+    let rows: Vec<[i32; 3]> = (0..600).map(row).chain([[i32::MAX, i32::MIN, 0], [-1, 32_767, -32_768]]).collect();
+    let lines: String = rows[..600].iter().map(|[a, b, c]| format!("{a},{b},{c}\n")).collect();
+    fs::write(dir.path().join("rows.csv"), format!("a,b,c\n{lines}")).unwrap();
+    edgevae(dir.path(), "train --data rows.csv --hidden 19,9 --latent 2 --epochs 2 --quiet --quantize --out run").ok();
+    let file = ModelFile::open(&dir.path().join("run/model-int8.evae")).unwrap();
+    let model = file.quantized().unwrap();
+    let mut detector = QuantizedDetector::<3, 19>::new(&model).unwrap();
+    let mut expected = Vec::new();
+    for row in &rows {
+        let low = row.map(|reading| reading as i16);
+        let (wide, narrow) = (detector.score(row).unwrap(), detector.score(&low).unwrap());
+        assert_eq!(detector.score(&low.map(f32::from)).unwrap(), narrow);
+        if row.iter().all(|reading| reading.unsigned_abs() < 1 << 24) {
+            assert_eq!(detector.score(&row.map(|reading| reading as f32)).unwrap(), wide);
+        }
+        expected.extend([wide.score, narrow.score].map(u64::to_le_bytes));
+    }
+    let readings: Vec<u8> = rows.iter().flatten().flat_map(|reading| reading.to_le_bytes()).collect();
+    fs::write(dir.path().join("readings.bin"), readings).unwrap();
+    let model = dir.path().join("run/model-int8.evae").display().to_string();
+    for board in boards() {
+        let image = script(dir.path(), "tools/build.sh", &[&board, "integers"], &[("EDGEVAE_MODEL", &model)]).ok();
+        script(dir.path(), "tools/emulate.sh", &[&board, image.trim()], &[]).ok();
+        assert!(fs::read(dir.path().join("integers.bin")).unwrap() == expected.concat(), "{board}: other integers");
+        fs::remove_file(dir.path().join("integers.bin")).unwrap();
+    }
+}
+
 /// Nets of every small shape, of random words and of the widest ones, against the definition of the arithmetic.
 #[test]
 #[ignore = "needs targets and emulators: ./ci.sh firmware"]
