@@ -7,6 +7,7 @@ use edgevae_core::head::Needs;
 
 use crate::data::Dataset;
 use crate::options::{Contamination, HeadSizes, Options, Preset, Schedule, Score, Storage, TrainOn};
+use crate::train;
 use crate::vae::Shape;
 
 /// Networks that are joined to one: their mean misses less by chance than one as wide.
@@ -52,8 +53,8 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing, section: usi
         members: if given("members") { options.members } else { MEMBERS },
         ..options.clone()
     };
-    let rows = dataset.features.nrows() as f64 * (1.0 - options.test_fraction);
-    let fitted = ((rows * (1.0 - options.calibration_fraction)) as usize).max(2);
+    // Where the rows cannot be divided, the run ends with the reason.
+    let fitted = train::fitted_rows(dataset, options).unwrap_or(2);
     // Wide rows: what costs least detection goes first.
     let members = if given("members") { options.members } else { 1 };
     let mut without = options.without.clone();
@@ -65,7 +66,7 @@ pub fn plan(options: &Options, dataset: &Dataset, missing: Missing, section: usi
     let rooms = smaller.iter().map(|options| (options, Room::of(dataset, missing, section, options)));
     let (options, room) = rooms.reduce(|kept, next| if kept.1.fits { kept } else { next }).expect("there are three");
     let (stored, storage, nearest) = if clean {
-        (room.stored.min(COVERING), Storage::Covering, 1)
+        (room.stored.min(COVERING).min(fitted), Storage::Covering, 1)
     } else {
         let stored = room.stored.min(SAMPLE).min(fitted);
         (stored, Storage::Random, NEAREST.min(stored / 2))
@@ -187,7 +188,7 @@ fn said(planned: &Options, room: &Room, clean: bool, inputs: usize, fitted: usiz
         text += &format!("; the worst {} % are left out before a second fit", 100.0 * planned.trim);
     }
     if !room.fits {
-        text += "; even so it is larger than --flash-budget";
+        text += "; even so it may be larger than --flash-budget";
     }
     text
 }
@@ -197,7 +198,6 @@ mod tests {
     use super::*;
     use crate::fit::{Checkpoint, Checkpoints, EpochRecord};
     use crate::options::Bytes;
-    use crate::train;
     use ndarray::Array2;
     use rand::{Rng as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::fit::random::{Purpose, stream};
 use crate::heads::{Whitening, grow_isolation_trees};
 use crate::metrics;
-use crate::options::Score;
+use crate::options::{Options, Preset, Score};
 use crate::results::Quality;
 
 /// Fitted rows among which neighbours are sought.
@@ -162,7 +162,7 @@ pub fn compare(
     test: ArrayView2<'_, f32>,
     scores: &[f32],
     labels: &[bool],
-    seed: u64,
+    options: &Options,
 ) -> (Vec<Outcome>, Option<String>) {
     let thinned = |rows: usize, most: usize| (0..rows).step_by(rows.div_ceil(most).max(1)).collect::<Vec<_>>();
     let chosen = thinned(labels.len(), MOST_TESTED);
@@ -172,23 +172,31 @@ pub fn compare(
     let test = test.select(Axis(0), &chosen);
     let fitted = fitted.select(Axis(0), &thinned(fitted.nrows(), MOST_FITTED));
     let outcome = |baseline: Baseline| {
-        let scores = baseline.scores(fitted.view(), test.view(), seed);
+        let scores = baseline.scores(fitted.view(), test.view(), options.seed);
         let Quality { roc_auc, average_precision, .. } = Quality::of(&scores, Some(&labels), f32::MAX);
         (baseline, Outcome { name: baseline.name(), roc_auc, average_precision })
     };
     let needs_covariance = |baseline: &Baseline| matches!(baseline, Baseline::Mahalanobis | Baseline::Pca);
     let possible = |baseline: &Baseline| !needs_covariance(baseline) || test.ncols() <= MOST_INPUTS;
     let outcomes: Vec<(Baseline, Outcome)> = Baseline::ALL.into_iter().filter(possible).map(outcome).collect();
-    let ahead = outcomes.iter().filter_map(|(baseline, outcome)| {
-        let area = outcome.roc_auc.filter(|area| *area > own + AHEAD)?;
-        Some(format!("{} (ROC-AUC {area:.4}; --score {})", outcome.name, baseline.nearest_score().name()))
-    });
-    let ahead: Vec<String> = ahead.collect();
-    let warning = (!ahead.is_empty()).then(|| {
+    let ahead = |outcome: &Outcome| outcome.roc_auc.filter(|area| *area > own + AHEAD);
+    let said =
+        outcomes.iter().filter_map(|(_, outcome)| Some(format!("{} (ROC-AUC {:.4})", outcome.name, ahead(outcome)?)));
+    let said: Vec<String> = said.collect();
+    let similar = outcomes.iter().filter(|(_, outcome)| ahead(outcome).is_some());
+    let similar = similar.map(|(baseline, _)| baseline.nearest_score()).filter(|score| *score != options.score);
+    let similar: Vec<String> = similar.map(|score| format!("--score {}", score.name())).collect();
+    let ways_out = match (options.preset, similar.join(" or ")) {
+        (Preset::Auto, scores) if scores.is_empty() => String::new(),
+        (Preset::Auto, scores) => format!("; try --preset auto with {scores}"),
+        (Preset::Reference, scores) if scores.is_empty() => "; try --preset auto".into(),
+        (Preset::Reference, scores) => format!("; try --preset auto, or {scores}"),
+    };
+    let warning = (!said.is_empty()).then(|| {
         format!(
-            "without a network {} {} more on the test rows than this model (ROC-AUC {own:.4})",
-            ahead.join(" and "),
-            if ahead.len() == 1 { "finds" } else { "find" }
+            "without a network {} {} more on the test rows than this model (ROC-AUC {own:.4}){ways_out}",
+            said.join(" and "),
+            if said.len() == 1 { "finds" } else { "find" }
         )
     });
     (outcomes.into_iter().map(|(_, outcome)| outcome).collect(), warning)
@@ -224,16 +232,25 @@ mod tests {
     fn a_model_that_is_beaten_is_warned_of_and_one_that_is_not_is_not() {
         let (fitted, rows) = diagonal();
         let labels = [false, true, true];
-        let (outcomes, warning) = compare(fitted.view(), rows.view(), &[1.0, 0.0, 0.5], &labels, 0);
+        let options = Options { preset: Preset::Reference, ..Options::default() };
+        let (outcomes, warning) = compare(fitted.view(), rows.view(), &[1.0, 0.0, 0.5], &labels, &options);
         assert_eq!(
             outcomes.iter().map(|outcome| outcome.name).collect::<Vec<_>>(),
             ["Mahalanobis", "kNN", "PCA", "isolation forest"]
         );
         assert_eq!((outcomes[0].roc_auc, outcomes[1].average_precision), (Some(1.0), Some(1.0)));
         let warning = warning.unwrap();
-        assert!(warning.contains("Mahalanobis (ROC-AUC 1.0000; --score joint-mahalanobis) and kNN"), "{warning}");
-        assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &labels, 0).1, None);
-        assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &[false; 3], 0), (vec![], None));
+        assert!(warning.contains("Mahalanobis (ROC-AUC 1.0000) and kNN (ROC-AUC 1.0000)"), "{warning}");
+        assert!(
+            warning.ends_with("try --preset auto, or --score joint-mahalanobis or --score neighbours"),
+            "{warning}"
+        );
+        let own = Options { score: Score::Neighbours, preset: Preset::Auto, ..Options::default() };
+        let warning = compare(fitted.view(), rows.view(), &[1.0, 0.0, 0.5], &labels, &own).1.unwrap();
+        let scores = ["joint-mahalanobis", "mse", "isolation"].map(|score| format!("--score {score}"));
+        assert!(warning.ends_with(&format!("try --preset auto with {}", scores.join(" or "))), "{warning}");
+        assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &labels, &options).1, None);
+        assert_eq!(compare(fitted.view(), rows.view(), &[0.0, 1.0, 0.5], &[false; 3], &options), (vec![], None));
     }
 
     #[test]

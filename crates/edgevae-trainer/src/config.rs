@@ -123,7 +123,7 @@ config! {
     /// Zero and unit of each feature: mean and standard deviation, or median and quartile range [default: standard]
     #[arg(long)]
     scaling: Scaling,
-    /// Scaled readings are held in [-LIMIT, LIMIT] [default: 8 with --preset auto, else none]
+    /// Scaled readings are held in [-LIMIT, LIMIT] [default: 32 with --preset auto, else none]
     #[arg(long, value_name = "LIMIT")]
     clip: f32,
     /// Widths of the encoder's hidden layers; the decoder mirrors them [default: 64,32]
@@ -402,7 +402,7 @@ impl Config {
         let by_hand = options.preset == Preset::Reference;
         let given = self.clone();
         Self {
-            missing: Some(self.missing.unwrap_or_default()),
+            missing: by_hand.then(|| self.missing.unwrap_or_default()).or(given.missing),
             preset: Some(options.preset),
             contamination: Some(options.contamination),
             flash_budget: Some(options.flash_budget),

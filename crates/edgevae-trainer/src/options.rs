@@ -537,7 +537,7 @@ impl Options {
         let noise = self.input_noise.is_finite() && self.input_noise >= 0.0;
         check(noise, "input-noise", self.input_noise.to_string(), "a number of at least 0, usually below 1")?;
         let clips = self.clip.is_none_or(|clip| clip.is_finite() && clip > 0.0);
-        check(clips, "clip", self.clip.unwrap_or(0.0).to_string(), "a number above 0, usually 8")?;
+        check(clips, "clip", self.clip.unwrap_or(0.0).to_string(), "a number above 0, usually 32")?;
         let heads = self.score_or_auto().heads(self.likelihood, self.sizes);
         let is_head = |without: &Score| heads.iter().any(|kind| kind.name() == without.name());
         let left = self.without.is_empty() || self.without.len() < heads.len();

@@ -237,6 +237,9 @@ impl RowsArgs {
         let inputs = usize::from(model.header().inputs);
         // A window looks across blocks: they are encoded one after the other, and the samples of each are divided.
         let window = if let AnyModel::Raw(model) = &model { model.window() } else { WindowSpec::ROW };
+        if window != WindowSpec::ROW && !quiet {
+            note!("note: the rows of a file are taken as one series in its order; several machines want a file each");
+        }
         let (threads, within) = if window.rows == 1 { (self.threads(), 1) } else { (1, self.threads()) };
         let make = || Worker { scorer: Scorer::new(&model, within), verdicts: Vec::new(), failed: None, own: make() };
         let work = |worker: &mut Worker<'_, W>, block: &Block| {

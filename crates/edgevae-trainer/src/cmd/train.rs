@@ -12,11 +12,12 @@ use edgevae_trainer::checkpoint::{self, RunCheckpoint};
 use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
 use edgevae_trainer::data::block::Position;
+use edgevae_trainer::data::error::Problem;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord, FitError};
-use edgevae_trainer::input::{self, Input, Prepared, Request};
+use edgevae_trainer::input::{self, Input, InputError, Prepared, Request};
 use edgevae_trainer::memory;
 use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
 use edgevae_trainer::output::{self, OutputDir};
@@ -262,15 +263,14 @@ impl Job {
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
-        let (baselines, warning) = train::compare_baselines(fitted, &trained, options.seed);
-        let way_out = match options.preset {
-            Preset::Auto => "try that --score",
-            Preset::Reference => "try --preset auto, or that --score",
-        };
-        trained.warnings.extend(warning.map(|warning| format!("{warning}; {way_out}")));
+        let (baselines, warning) = train::compare_baselines(fitted, &trained, options);
+        trained.warnings.extend(warning);
         let (bytes, budget) = (source.model_file(&trained).bytes().len(), options.flash_budget);
-        if bytes > budget.0 && (options.preset == Preset::Auto || budget != Options::default().flash_budget) {
-            let way_out = if options.preset == Preset::Auto { "fewer columns" } else { "--preset auto" };
+        if bytes > budget.0 {
+            let way_out = match options.preset {
+                Preset::Auto => "use fewer columns (--features, --ignore) or a larger budget",
+                Preset::Reference => "use --preset auto or a larger budget",
+            };
             trained
                 .warnings
                 .push(format!("the model takes {bytes} bytes, more than --flash-budget {budget}; {way_out}"));
@@ -409,9 +409,19 @@ pub fn load(config: &Config, paths: Option<Vec<PathBuf>>, options: &Options) -> 
         let synthetic = Synthetic { seed: options.seed, ..recipe };
         return Ok((synthetic.generate()?, Source::Synthetic(synthetic)));
     };
-    let read = read_options(config)?;
-    let prepared = input::load(&paths, &read, &config.request(), options)?;
-    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input } = prepared;
+    let mut read = read_options(config)?;
+    let mut prepared = input::load(&paths, &read, &config.request(), options);
+    if let (Err(InputError::Data(error)), None, Preset::Auto) = (&prepared, config.missing, options.preset)
+        && matches!(error.problem, Problem::MissingCell { .. })
+    {
+        read.missing = read::Missing::Indicator;
+        prepared = input::load(&paths, &read, &config.request(), options);
+        if let Ok(prepared) = &mut prepared {
+            let note = "cells are missing: --missing indicator is taken (--missing error refuses them)";
+            prepared.input.notes.insert(0, note.into());
+        }
+    }
+    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input } = prepared?;
     if let Some(name) = suspected_label {
         note!(
             "warning: column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}"

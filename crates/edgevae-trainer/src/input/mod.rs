@@ -172,7 +172,7 @@ pub fn load(
     let (survey, decisions, loaded) = read_table(paths, read, request, options.threads)?;
     let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, .. } = loaded;
     let mut notes = decisions.notes;
-    let rising = rising(&dataset, request);
+    let rising = running(&dataset, request);
     let mut in_order = true;
     let mut numbers = row_numbers.unwrap_or_else(|| (1..=dataset.rows() as u64).collect());
     if !survey.groups.is_empty() {
@@ -279,11 +279,20 @@ fn order(dataset: &mut Dataset, numbers: &mut Vec<u64>, times: &[f64], notes: &m
     // Series of different groups are told apart before their times are.
     let group = |row: usize| dataset.groups.get(row).copied().unwrap_or_default();
     order.sort_by(|&a, &b| group(a).cmp(&group(b)).then(time(a).total_cmp(&time(b))));
-    let moved = order.iter().enumerate().filter(|(place, row)| place != *row).count();
-    if moved == 0 {
+    if order.is_sorted() {
         return true;
     }
-    notes.push(format!("{moved} rows were not in the order of time and were sorted"));
+    let mut latest: HashMap<u32, f64> = HashMap::new();
+    let is_late = |row: &usize| {
+        let latest = latest.entry(group(*row)).or_insert(f64::NEG_INFINITY);
+        let is_late = time(*row) < *latest;
+        *latest = latest.max(time(*row));
+        is_late
+    };
+    let late = (0..numbers.len()).filter(is_late).count();
+    if late > 0 {
+        notes.push(format!("{late} rows come after rows of a later time: all were sorted"));
+    }
     *dataset = dataset.select(&order);
     *numbers = order.into_iter().map(|row| numbers[row]).collect();
     false
@@ -319,22 +328,29 @@ fn too_short(window: WindowSpec, begins: &[bool]) -> InputError {
     InputError::TooShort { rows: window.rows, longest, why }
 }
 
-/// Columns that never fall and rise in more than half of the rows: times and counters, whose later readings are all new.
-fn rising(dataset: &Dataset, request: &Request) -> Vec<String> {
-    let rises = |column: ArrayView1<'_, f32>| {
-        let steps = || column.iter().zip(column.iter().skip(1));
-        steps().all(|(before, after)| after >= before)
-            && 2 * steps().filter(|(before, after)| after > before).count() > column.len()
+/// Columns that run one way in more than half of the rows and never turn: times and counters, whose later readings are all
+/// new. Where `f32` does not resolve the steps of one, as of seconds since 1970, two steps are enough.
+fn running(dataset: &Dataset, request: &Request) -> Vec<String> {
+    /// Whole numbers from here on have neighbours that `f32` makes equal.
+    const UNRESOLVED: f32 = 16_777_216.0;
+    let runs = |column: ArrayView1<'_, f32>, sign: f32| {
+        let steps = || column.iter().zip(column.iter().skip(1)).map(|(before, after)| sign * (after - before));
+        let enough = if column.iter().all(|value| value.abs() >= UNRESOLVED) { 1 } else { column.len() / 2 };
+        steps().all(|step| step >= 0.0) && steps().filter(|step| *step > 0.0).count() > enough
     };
-    let columns = dataset.names.iter().zip(dataset.features.columns());
-    let rising = columns.filter(|(name, column)| !request.is_cyclic(name) && column.len() > 2 && rises(*column));
-    let note = |name: &String| {
-        format!(
-            "`{name}`: rises from row to row like a time or a counter, and later rows would lie beyond it (--time {name:?} or \
-             --ignore {name:?})"
-        )
-    };
-    rising.map(|(name, _)| note(name)).collect()
+    let mut notes = Vec::new();
+    for (name, column) in dataset.names.iter().zip(dataset.features.columns()) {
+        if request.is_cyclic(name) || column.len() < 3 {
+            continue;
+        }
+        if let Some((way, _)) = [("rises", 1.0), ("falls", -1.0)].into_iter().find(|(_, sign)| runs(column, *sign)) {
+            notes.push(format!(
+                "`{name}`: {way} from row to row like a time or a counter, and later rows would lie beyond it (--time {name:?} \
+                 or --ignore {name:?})"
+            ));
+        }
+    }
+    notes
 }
 
 /// Columns that hold the same readings as another.

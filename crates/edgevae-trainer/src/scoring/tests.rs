@@ -23,6 +23,8 @@ const DRAWS: HeadKind = HeadKind::ReconstructionProbability { draws: 3 };
 #[derive(Clone, Debug)]
 struct Recipe {
     missing: Missing,
+    /// Missing readings are filled with the means and not with other numbers.
+    mean_fill: bool,
     variance: DecoderVariance,
     heads: Vec<HeadKind>,
     seed: u64,
@@ -32,7 +34,8 @@ struct Recipe {
 
 impl Recipe {
     fn new(missing: Missing, seed: u64, spread: f32) -> Self {
-        Self { missing, variance: DecoderVariance::Unit, heads: vec![HeadKind::Mse], seed, spread, clip: f32::INFINITY }
+        let (variance, heads) = (DecoderVariance::Unit, vec![HeadKind::Mse]);
+        Self { missing, mean_fill: false, variance, heads, seed, spread, clip: f32::INFINITY }
     }
 }
 
@@ -43,7 +46,7 @@ fn model(widths: &[usize], missing: Missing, seed: u64, spread: f32) -> ModelFil
 
 /// A model of any shape, its numbers drawn from a small generator.
 fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
-    let &Recipe { missing, variance, ref heads, seed, spread, clip } = recipe;
+    let &Recipe { missing, mean_fill, variance, ref heads, seed, spread, clip } = recipe;
     let inputs = *widths.last().unwrap();
     let encoder_layers = (widths.len() / 2).max(1);
     let latent = widths[encoder_layers - 1];
@@ -55,7 +58,8 @@ fn build(widths: &[usize], recipe: &Recipe) -> ModelFile {
     let mut tensors: Vec<f32> = (0..inputs).map(|_| draw()).collect();
     tensors.extend((0..inputs).map(|_| draw().abs() + 0.1));
     if missing == Missing::Mean {
-        tensors.extend((0..inputs).map(|_| draw()));
+        let fills: Vec<f32> = (0..inputs).map(|at| if mean_fill { tensors[at] } else { draw() }).collect();
+        tensors.extend(fills);
     }
     let mut layers: heapless::Vec<Layer, MAX_LAYERS> = heapless::Vec::new();
     let mut before = vec![inputs];
@@ -319,7 +323,7 @@ proptest! {
         seed: u64,
         cells in prop::collection::vec(reading(), 0..700),
     ) {
-        let recipe = Recipe { heads: vec![head], ..Recipe::new(policy, seed, 0.5) };
+        let recipe = Recipe { heads: vec![head], mean_fill: true, ..Recipe::new(policy, seed, 0.5) };
         let float = build(&[&inner[..], &[inputs]].concat(), &recipe);
         let rows = Array2::from_shape_fn((20, inputs), |(row, at)| ((row * 7 + at * 13) % 31) as f32 * 0.2 - 3.0);
         let indices: Vec<usize> = (0..20).collect();

@@ -200,10 +200,15 @@ pub fn compare_scores(fitted: &Fitted<'_>, options: &Options) -> (Vec<(Score, Tr
 
 /// Detectors without a network on the same rows, and a warning where one of them finds more; none without labelled test
 /// rows of both kinds.
-pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, seed: u64) -> (Vec<Outcome>, Option<String>) {
+pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, options: &Options) -> (Vec<Outcome>, Option<String>) {
     let Some(labels) = &trained.test_labels else { return (Vec::new(), None) };
     let test = fitted.network.scaler.transform(fitted.raw(&trained.test_rows).view());
-    baselines::compare(fitted.network.x(), test.view(), &trained.test_scores, labels, seed)
+    baselines::compare(fitted.network.x(), test.view(), &trained.test_scores, labels, options)
+}
+
+/// Number of the rows that a run with these options fits before it leaves any out; `None` where they cannot be divided.
+pub fn fitted_rows(dataset: &Dataset, options: &Options) -> Option<usize> {
+    Rows::choose(dataset, options, &mut Vec::new()).ok().map(|rows| rows.fit.len())
 }
 
 /// The rows to train on, as the options split a data set, in ascending order.
@@ -356,7 +361,7 @@ impl<'d> Fitted<'d> {
             let network = Network::fit(&mut checkpoints, dataset, &rows, options, on_epoch)?;
             Self { dataset, missing, rows, n_fitted: 0, network, fit_seconds: 0.0, warnings: vec![] }
         };
-        rows::warn_about_columns(dataset, &fitted.network.scaler, &mut warnings);
+        rows::warn_about_columns(dataset, &fitted.network.scaler, fitted.rows.trimmed, &mut warnings);
         let (n_fitted, fit_seconds) = (fitted.rows.fit.len(), start.elapsed().as_secs_f64());
         Ok(Self { n_fitted, fit_seconds, warnings, ..fitted })
     }

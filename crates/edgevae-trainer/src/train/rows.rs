@@ -179,8 +179,8 @@ pub(super) fn warn_about_labels(labels: Option<&[bool]>, fit: &[usize], options:
     }
 }
 
-/// Says what the fitted rows tell about the columns.
-pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, warnings: &mut Vec<String>) {
+/// Says what the fitted rows tell about the columns; `trimmed` of the training rows are not among them.
+pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, trimmed: usize, warnings: &mut Vec<String>) {
     let constant = dataset.constant_columns(&scaler.constant);
     if !constant.is_empty() {
         let shown = &constant[..constant.len().min(5)];
@@ -188,8 +188,18 @@ pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, warnings: &
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let columns = if dataset.origins.is_empty() { &dataset.names } else { &dataset.origins };
         let columns = columns.iter().collect::<HashSet<_>>().len();
+        let which = match trimmed {
+            0 => "the training rows".to_owned(),
+            _ => format!("the rows that are fitted after the worst {trimmed} were left out"),
+        };
+        let varies = scaler.constant.iter().any(|&at| {
+            let column = dataset.features.column(at);
+            column.iter().any(|value| *value != column[0])
+        });
+        let way_out =
+            if trimmed > 0 && varies { "; where their rare values are normal: --contamination 0" } else { "" };
         warnings.push(format!(
-            "{} of {columns} columns are constant in the training rows and kept with scale 1: {}{more}",
+            "{} of {columns} columns are constant in {which} and kept with scale 1: {}{more}{way_out}",
             constant.len(),
             shown.join(", "),
         ));

@@ -262,7 +262,7 @@ impl Streamed {
             scaler = Scaler::robust(dataset.features.select(Axis(0), &split.fit).view()).unwrap_or(scaler);
         }
         scaler.clip = options.clip;
-        rows::warn_about_columns(dataset, &scaler, &mut warnings);
+        rows::warn_about_columns(dataset, &scaler, 0, &mut warnings);
         let scaled = |indices: &[usize]| scaler.transform(dataset.features.select(Axis(0), indices).view());
         let (sample, validation) = (scaled(&split.fit), options.patience.map(|_| scaled(&split.validation)));
         let start = Instant::now();
