@@ -37,7 +37,7 @@ fn files_that_are_no_table_of_numbers() {
     train_on("a,b\n", "", &["rows.csv"]);
     train_on("a,b\n1,2\n3\n", "", &["rows.csv", "line 3"]);
     train_on("a,b\n1,2\n3,x\n", "", &["rows.csv", "line 3", "b", "x"]);
-    train_on("a,b\n1,2\nNaN,2\n", "", &["line 3", "a", "--missing"]);
+    train_on("a,b\n1,2\nNaN,2\n", "--missing error", &["line 3", "a", "--missing"]);
     train_on("a,b\n1,2\n3,inf\n", "", &["line 3", "b", "inf"]);
     train_on("a,b\n1,2\n3,1e39\n", "", &["line 3", "b", "1e39"]);
     train_on("a,a\n1,2\n", "", &["a"]);

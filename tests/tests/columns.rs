@@ -232,7 +232,7 @@ fn with_a_time_column_the_last_rows_are_the_test_whatever_their_order_in_the_fil
     fs::write(dir.path().join("pump.csv"), lines.join("\n")).unwrap();
     let train = "train --data pump.csv --label fault --missing indicator";
     let ran = edgevae(dir.path(), &format!("{train} --time time --out run"));
-    assert!(ran.stderr.contains("500 rows were not in the order of time"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("499 rows come after rows of a later time: all were sorted"), "{}", ran.stderr);
     assert!(ran.stdout.contains("100 rows, the last ones in the order of `time`"), "{}", ran.stdout);
     let scores = fs::read_to_string(dir.path().join("run/scores.csv")).unwrap();
     let rows: Vec<u64> = scores.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
@@ -323,4 +323,27 @@ fn a_real_file_of_numbers_has_no_encoder_and_its_integers_may_be_categories() {
     assert_eq!(coded["columns"][0]["levels"].as_array().unwrap().len(), 3);
     let auc = |run: &str| metrics(&dir.path().join(run))["roc_auc"].as_f64().unwrap();
     println!("ai4i2020, ROC-AUC: type as a number {:.4}, as a category {:.4}", auc("plain"), auc("coded"));
+}
+
+#[test]
+fn missing_cells_are_indicated_without_a_flag_and_refused_where_that_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let row =
+        |at: u32| format!("{},{}\n", at % 7, if at.is_multiple_of(9) { String::new() } else { (at % 5).to_string() });
+    std::fs::write(dir.path().join("gaps.csv"), "a,b\n".to_owned() + &(0..300).map(row).collect::<String>()).unwrap();
+    let ran = edgevae(dir.path(), "train --data gaps.csv --out run");
+    assert!(ran.stderr.contains("cells are missing: --missing indicator is taken"), "{}", ran.stderr);
+    ran.ok();
+    let inspected: Value = serde_json::from_str(&edgevae(dir.path(), "inspect run/model.evae --json").ok()).unwrap();
+    assert_eq!(inspected["columns"][1]["missing"], "indicated");
+    edgevae(dir.path(), "train --config run/config.toml --quiet --out again").ok();
+    let model = |run: &str| std::fs::read(dir.path().join(run).join("model.evae")).unwrap();
+    assert!(model("run") == model("again"), "the file of options repeats it");
+    for refused in ["--missing error", "--preset reference"] {
+        edgevae(dir.path(), &format!("train --data gaps.csv {refused} --out no")).fails_with(&[
+            "line 2",
+            "\"b\"",
+            "--missing",
+        ]);
+    }
 }

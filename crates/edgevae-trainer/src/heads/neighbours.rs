@@ -1,7 +1,7 @@
 //! Which training rows a model stores, and their bytes.
 
 use ndarray::{ArrayView2, Axis};
-use rand::seq::SliceRandom as _;
+use rand::seq::{SliceRandom as _, index};
 use rand_chacha::ChaCha8Rng;
 
 use crate::options::Storage;
@@ -9,10 +9,14 @@ use crate::options::Storage;
 /// Stored values in one scaled unit.
 const PER_UNIT: f32 = 16.0;
 
+/// Differences that a covering may look at, some seconds of work: beyond it covers a random sample of the rows.
+const MOST_DIFFERENCES: usize = 4_000_000_000;
+
 /// Chooses up to `count` of the scaled rows and returns how many, and their bytes in words, the last one filled with 0.
 ///
 /// [`Storage::Covering`] is the greedy 2-approximation of the k-centre problem: it starts at the row nearest to the mean
-/// and goes on to the one farthest from all chosen, until `count` are chosen or the rest are equal to some of them.
+/// and goes on to the one farthest from all chosen, until `count` are chosen or the rest are equal to some of them. Of more
+/// rows than some seconds allow it takes a random sample.
 ///
 /// # Shapes
 /// `x`: `[ROWS, IN]`, scaled and clipped
@@ -22,7 +26,16 @@ const PER_UNIT: f32 = 16.0;
 pub fn store(x: ArrayView2<'_, f32>, count: u16, storage: Storage, random: &mut ChaCha8Rng) -> (u16, Vec<u32>) {
     let count = usize::from(count).min(x.nrows());
     let chosen = match storage {
-        Storage::Covering => covering(x, count),
+        Storage::Covering => {
+            let most = (MOST_DIFFERENCES / (count * x.ncols()).max(1)).max(count);
+            if x.nrows() <= most {
+                covering(x, count)
+            } else {
+                let mut sample = index::sample(random, x.nrows(), most).into_vec();
+                sample.sort_unstable();
+                covering(x.select(Axis(0), &sample).view(), count).into_iter().map(|at| sample[at]).collect()
+            }
+        }
         Storage::Random => {
             let mut all: Vec<usize> = (0..x.nrows()).collect();
             all.shuffle(random);

@@ -267,7 +267,7 @@ fn neighbours(stored: &[i8], nearest: usize, x: ArrayView1<'_, f32>) -> f64 {
     let distance =
         |row: &[i8]| row.iter().zip(&rounded).map(|(&q, x)| (x - f64::from(q) / 16.0).powi(2)).sum::<f64>().sqrt();
     let mut distances: Vec<f64> = stored.chunks_exact(rounded.len()).map(distance).collect();
-    distances.sort_unstable_by(f64::total_cmp);
+    distances.select_nth_unstable_by(nearest - 1, f64::total_cmp);
     distances[..nearest].iter().sum::<f64>() / nearest as f64
 }
 
