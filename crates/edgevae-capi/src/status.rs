@@ -54,7 +54,7 @@ impl From<LoadError> for edgevae_status {
             LoadError::Truncated { .. } => Self::Truncated,
             LoadError::TrailingBytes { .. } => Self::TrailingBytes,
             LoadError::Checksum { .. } => Self::Checksum,
-            LoadError::Malformed => Self::Malformed,
+            LoadError::Malformed | LoadError::UnknownVersion => Self::Malformed,
             LoadError::Misaligned => Self::Misaligned,
             LoadError::Shapes
             | LoadError::NonFinite { .. }

@@ -10,13 +10,16 @@ use crate::format::HeadKind;
 pub enum LoadError {
     /// The bytes do not begin with the magic `EVAE`: this is some other file, or flash that was never written.
     NotAModel,
-    /// The file follows a later format. Update edgevae in the firmware (or export with an older trainer).
+    /// The file follows a later format. Update edgevae in the firmware (or export with an older trainer); version 2 where
+    /// 1 is supported takes the features `encoding` and `window`.
     NewerVersion {
         /// Format version in the file.
         found: u8,
         /// Latest format version that this crate reads.
         supported: u8,
     },
+    /// The format version is 0, which no edgevae writes: the bytes were altered. Copy or flash the file again.
+    UnknownVersion,
     /// Fewer bytes than the file says it has: an interrupted copy or download.
     Truncated {
         /// Bytes that the file says it has.
@@ -120,11 +123,16 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NotAModel => f.write_str("not an edgevae model (it does not begin with `EVAE`)"),
+            Self::NewerVersion { found: 2, supported: 1 } => f.write_str(
+                "format version 2, whose model takes raw rows; enable the features `encoding` and `window` of edgevae-core",
+            ),
             Self::NewerVersion { found, supported } => write!(
                 f,
-                "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae{}",
-                if supported == 1 { ", or enable its features `encoding` and `window`" } else { "" }
+                "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae"
             ),
+            Self::UnknownVersion => {
+                f.write_str("damaged: format version 0, which no edgevae writes; copy the file again or export it again")
+            }
             Self::Truncated { expected, found } => {
                 write!(f, "truncated: {found} bytes where {expected} were expected; copy the file again")
             }

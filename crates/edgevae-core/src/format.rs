@@ -344,7 +344,7 @@ fn encode_parts(
 /// Length in bytes that a model file gives for itself, from its first nine bytes.
 ///
 /// # Errors
-/// [`LoadError::NotAModel`], [`LoadError::NewerVersion`], or [`LoadError::Truncated`] when not even those bytes are there.
+/// [`LoadError::NotAModel`], [`LoadError::NewerVersion`], [`LoadError::UnknownVersion`], or [`LoadError::Truncated`] when not even those bytes are there.
 pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     let found = bytes.len();
     if bytes.iter().zip(&MAGIC).any(|(found, expected)| found != expected) {
@@ -354,7 +354,7 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
         Some(&VERSION) | None => {}
         #[cfg(feature = "encoding")]
         Some(&VERSION_WITH_INPUT) => {}
-        Some(0) => return Err(LoadError::NotAModel),
+        Some(0) => return Err(LoadError::UnknownVersion),
         Some(&found) => return Err(LoadError::NewerVersion { found, supported: LATEST }),
     }
     let field = bytes.get(LENGTH_AT..).and_then(|rest| rest.first_chunk());

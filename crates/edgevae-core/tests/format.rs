@@ -54,7 +54,16 @@ fn rejects_other_files_and_newer_versions() {
     newer.bytes_mut()[4] = found;
     let error = Model::from_bytes(newer.bytes()).unwrap_err();
     assert_eq!(error, LoadError::NewerVersion { found, supported });
-    assert!(error.to_string().contains("written by a newer edgevae"), "{error}");
+    let raw_rows = found == format::VERSION_WITH_INPUT;
+    let next = if raw_rows { "enable the features `encoding`" } else { "written by a newer edgevae" };
+    assert!(error.to_string().contains(next), "{error}");
+    newer.bytes_mut()[4] = 9;
+    let error = Model::from_bytes(newer.bytes()).unwrap_err().to_string();
+    assert!(error.contains("format version 9, written by a newer edgevae") && !error.contains("features"), "{error}");
+    newer.bytes_mut()[4] = 0;
+    let error = Model::from_bytes(newer.bytes()).unwrap_err();
+    assert_eq!(error, LoadError::UnknownVersion);
+    assert!(error.to_string().contains("damaged: format version 0"), "{error}");
 }
 
 #[test]

@@ -63,7 +63,8 @@ struct Flash<const WRITE: usize> {
     operations_left: usize,
     torn: Torn,
     backwards: bool,
-    worn: Option<usize>,
+    /// A cell, and the bits of it that never hold what was written.
+    worn: Option<(usize, u8)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -116,8 +117,10 @@ impl<const WRITE: usize> Flash<WRITE> {
         };
         self.operations_left = left;
         cells.copy_from_slice(after);
-        if let Some(cell) = self.worn.and_then(|worn| cells.get_mut(worn.checked_sub(at)?)) {
-            *cell &= 0xfe;
+        if let Some((worn, bits)) = self.worn
+            && let Some(cell) = worn.checked_sub(at).and_then(|place| cells.get_mut(place))
+        {
+            *cell ^= bits;
         }
         Ok(())
     }
@@ -338,15 +341,16 @@ fn what_is_no_whole_model_file_is_not_committed() {
 }
 
 #[test]
-fn cells_that_do_not_hold_what_was_written_are_noticed_before_the_commit() {
-    let mut flash = Flash::<8>::erased();
-    flash.put(Which::A, 7, file(1).bytes());
-    // A worn cell in the middle of the file keeps a 0 where the file has a 1.
-    let middle = file(2).bytes().len() / 2;
-    let at = middle + file(2).bytes()[middle..].iter().position(|byte| byte % 2 == 1).unwrap();
-    flash.worn = Some(SLOT + slots::RECORD_LEN.next_multiple_of(16) + at);
-    assert_eq!(update(&mut flash, file(2).bytes()), Err(UpdateError::Damaged));
-    assert_eq!(seed_in_use(&flash), Some(1));
+fn a_cell_that_does_not_hold_what_was_written_is_noticed_at_every_place() {
+    let (mut start, new) = (Flash::<8>::erased(), file(2));
+    start.put(Which::A, 7, file(1).bytes());
+    let model_at = slots::RECORD_LEN.next_multiple_of(16);
+    let file = model_at..model_at + new.bytes().len();
+    for (at, bit) in (0..slots::RECORD_LEN).chain(file).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+        let mut flash = Flash { worn: Some((SLOT + at, 1 << bit)), ..start.clone() };
+        assert_eq!(update(&mut flash, new.bytes()), Err(UpdateError::Damaged), "bit {bit} of byte {at}");
+        assert_eq!(seed_in_use(&flash), Some(1), "bit {bit} of byte {at}");
+    }
 }
 
 #[test]

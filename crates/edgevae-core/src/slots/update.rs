@@ -138,13 +138,13 @@ impl<'f, F: NorFlash> Update<'f, F> {
         self.slot.start.saturating_add(self.model_at)
     }
 
-    /// Reads the file back and writes the record: from here on the slot counts.
+    /// Reads the file back, writes the record, and reads that back too: from here on the slot counts.
     ///
     /// The record is the last thing written, so a power cut before leaves the slot that is in use in use.
     ///
     /// # Errors
-    /// [`UpdateError::Damaged`] when magic, version, length or checksum do not hold for what is in flash, and the slot
-    /// then does not count; [`UpdateError::Full`]; [`UpdateError::Flash`].
+    /// [`UpdateError::Damaged`] when magic, version, length or checksum do not hold for what is in flash or the record does
+    /// not read back, and the slot then does not count; [`UpdateError::Full`]; [`UpdateError::Flash`].
     ///
     /// # Panics
     /// Never, unless the driver does.
@@ -154,9 +154,13 @@ impl<'f, F: NorFlash> Update<'f, F> {
         }
         self.read_back()?;
         let record = Record { sequence: self.sequence, model_at: self.model_at, model_len: self.written };
-        self.block.iter_mut().zip(record.to_bytes()).for_each(|(to, from)| *to = from);
+        let record = record.to_bytes();
+        self.block.iter_mut().zip(record).for_each(|(to, from)| *to = from);
         let words = self.block.get(..RECORD_LEN.next_multiple_of(F::WRITE_SIZE)).unwrap_or(&self.block);
-        self.flash.write(self.slot.start, words).map_err(UpdateError::Flash)
+        self.flash.write(self.slot.start, words).map_err(UpdateError::Flash)?;
+        let words = self.block.get_mut(..RECORD_LEN.next_multiple_of(F::READ_SIZE)).unwrap_or(&mut []);
+        self.flash.read(self.slot.start, words).map_err(UpdateError::Flash)?;
+        if self.block.starts_with(&record) { Ok(()) } else { Err(UpdateError::Damaged) }
     }
 
     /// Checks length and checksum of what lies in flash, and leaves `block` as erased flash.
