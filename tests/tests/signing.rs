@@ -93,6 +93,13 @@ fn a_key_is_for_its_owner_and_never_replaced() {
     edgevae(dir, "keygen --out k").fails_with(&["k exists", "never replaced"]);
     fs::rename(dir.join("k"), dir.join("moved")).unwrap();
     edgevae(dir, "keygen --out k").fails_with(&["k.pub exists"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", dir.join("link")).unwrap();
+        edgevae(dir, "keygen --out link").fails_with(&["link exists", "never replaced"]);
+        assert!(dir.join("link").is_symlink() && !dir.join("link.pub").exists());
+        fs::remove_file(dir.join("link")).unwrap();
+    }
     assert_eq!((names(dir), fs::read(dir.join("moved")).unwrap()), (vec!["k.pub".into(), "moved".into()], secret));
     #[cfg(unix)]
     {
@@ -105,6 +112,21 @@ fn a_key_is_for_its_owner_and_never_replaced() {
         assert!(run.stderr.contains("chmod 600 k"), "{}", run.stderr);
         run.ok();
     }
+}
+
+#[test]
+fn signing_replaces_models_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    prepared(dir);
+    edgevae(dir, "keygen --out other").ok();
+    for other in ["other", "k.pub", "rows.csv"] {
+        let before = fs::read(dir.join(other)).unwrap();
+        edgevae(dir, &format!("sign --model m.evae --key k --out {other}")).fails_with(&[other, "is no model file"]);
+        assert_eq!(fs::read(dir.join(other)).unwrap(), before);
+    }
+    edgevae(dir, "sign --model m.evae --key k --out m.evae").ok();
+    edgevae(dir, "verify --model m.evae --key k.pub").ok();
 }
 
 #[test]

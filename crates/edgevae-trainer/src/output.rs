@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::{NamedTempFile, PersistError, TempDir};
 
 /// Unfinished things, each with the folders that were made for it.
 static UNFINISHED: Mutex<Vec<(PathBuf, MadeFolders)>> = Mutex::new(Vec::new());
@@ -219,9 +219,24 @@ impl OutputFile {
     ///
     /// # Errors
     /// [`OutputError::Write`]; what was there before is then still there.
-    pub fn finish(mut self) -> Result<(), OutputError> {
+    pub fn finish(self) -> Result<(), OutputError> {
+        self.finish_by(NamedTempFile::persist)
+    }
+
+    /// Puts the finished file in its place, if nothing is there, not even a link to nothing.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`], with [`io::ErrorKind::AlreadyExists`] where something is there.
+    pub fn finish_new(self) -> Result<(), OutputError> {
+        self.finish_by(NamedTempFile::persist_noclobber)
+    }
+
+    fn finish_by(
+        mut self,
+        persist: impl FnOnce(NamedTempFile, PathBuf) -> Result<fs::File, PersistError>,
+    ) -> Result<(), OutputError> {
         self.file.as_file_mut().flush().and_then(|()| self.file.as_file().sync_all()).map_err(failed(&self.path))?;
-        self.file.persist(&self.path).map_err(|error| failed(&self.path)(error.error))?;
+        persist(self.file, self.path.clone()).map_err(|error| failed(&self.path)(error.error))?;
         drop(self.unfinished);
         sync_folder(parent(&self.path)).map_err(failed(&self.path))
     }
@@ -391,6 +406,21 @@ mod tests {
         drop(OutputFile::create(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"row\n", "an unfinished file leaves the old one");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "and nothing beside it");
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_what_came_in_the_meantime() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let file = OutputFile::create(&path).unwrap();
+        fs::write(&path, b"theirs").unwrap();
+        let refused = file.finish_new().unwrap_err();
+        assert!(
+            matches!(&refused, OutputError::Write { source, .. } if source.kind() == io::ErrorKind::AlreadyExists),
+            "{refused}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `edgevae keygen`
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::output::{OutputError, OutputFile};
 use edgevae_trainer::signing::{KeyError, SecretKey};
 
 use crate::terminal;
@@ -15,11 +16,22 @@ pub struct Cmd {
     out: PathBuf,
 }
 
+/// Somebody made a key of that name in the meantime.
+fn if_exists(error: OutputError) -> anyhow::Error {
+    match error {
+        OutputError::Write { path, source } if source.kind() == ErrorKind::AlreadyExists => {
+            KeyError::Exists(path).into()
+        }
+        other => other.into(),
+    }
+}
+
 impl Cmd {
     pub fn run(self) -> anyhow::Result<()> {
         let public_path = self.out.with_added_extension("pub");
         for path in [&self.out, &public_path] {
-            if path.exists() {
+            // A link to nothing is there too.
+            if path.symlink_metadata().is_ok() {
                 return Err(KeyError::Exists(path.clone()).into());
             }
         }
@@ -28,8 +40,12 @@ impl Cmd {
         let key = SecretKey::generate()?;
         secret.put(key.to_pem().as_bytes())?;
         public.put(key.public().to_pem().as_bytes())?;
-        secret.finish()?;
-        public.finish()?;
+        public.finish_new().map_err(if_exists)?;
+        if let Err(error) = secret.finish_new() {
+            // Nobody has this half without the other.
+            let _ = std::fs::remove_file(&public_path);
+            return Err(if_exists(error));
+        }
         note!("{}: secret; who has it can sign models for your devices", self.out.display());
         note!("{}: public, {}", public_path.display(), key.public().to_hex());
         terminal::print(key.public().to_rust())

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use edgevae_core::format;
 use edgevae_trainer::model_file::ModelFile;
 use edgevae_trainer::output::{self, OutputFile};
+use edgevae_trainer::regular;
 use edgevae_trainer::signing::SecretKey;
 
 #[derive(Debug, Args)]
@@ -26,12 +28,24 @@ impl Cmd {
         let key = SecretKey::read(&self.key)?;
         warn_if_others_can_read(&self.key);
         output::refuse_inputs(&self.out, &[("--key", &self.key)])?;
+        refuse_other_file(&self.out)?;
         let mut out = OutputFile::create(&self.out)?;
         out.put(&key.sign(file.bytes()))?;
         out.finish()?;
         note!("{}: signed; public key {}", self.out.display(), key.public().to_hex());
         Ok(())
     }
+}
+
+/// Refuses to replace what is no model: a slip of the keyboard must not cost a key.
+fn refuse_other_file(out: &Path) -> anyhow::Result<()> {
+    let Ok(bytes) = regular::read(out) else { return Ok(()) };
+    anyhow::ensure!(
+        bytes.starts_with(&format::MAGIC),
+        "--out {} exists and is no model file, and would be replaced; name another --out or remove it",
+        out.display()
+    );
+    Ok(())
 }
 
 #[cfg(unix)]
