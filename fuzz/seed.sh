@@ -45,6 +45,18 @@ for window in "" "--window 3 --window-features lags" "--window 4 --stride 2 --wi
   train --data "$work/raw.csv" --label label --missing indicator --hidden 3 --latent 1 --clip 8 $window
 done
 
+little_endian() { # NUMBER BYTES
+  local number=$1 byte
+  for ((byte = 0; byte < $2; byte++)); do printf "\\x$(printf %02x $((number >> 8 * byte & 255)))"; done
+}
+record() { # SEQUENCE MODEL_LEN: the record of a file that begins at byte 32, with its checksum, and the gap behind it
+  { printf EVSL; little_endian "$1" 4; little_endian 32 4; little_endian "$2" 4; } > "$work/record"
+  cat "$work/record"
+  # The checksum in the trailer of a gzip file is the same CRC-32.
+  gzip -c "$work/record" | tail -c 8 | head -c 4
+  printf '\377%.0s' {1..12}
+}
+
 models=("$work"/*/model*.evae "$work/by-hand.evae" ../crates/edgevae-core/tests/data/*.evae)
 for model in "${models[@]}"; do
   name=$(sha1sum < "$model" | cut -c1-16)
@@ -52,8 +64,11 @@ for model in "${models[@]}"; do
   # A sample behind the file: 1.0, -0.0, the largest f32, a subnormal, NaN.
   { cat "$model"; printf '\0\0\200?\0\0\0\200\377\377\177\177\1\0\0\0\0\0\300\177'; } > "corpus/scorer/$name"
   cp "$model" "corpus/scorer/$name-zero"
-  # One slot for the file and one that is erased; the mutator writes the records.
-  { printf '\350EVSL\1\0\0\0\40\0\0\0'; printf '\377%.0s' {1..20}; cat "$model"; printf '\377%.0s' {1..64}; } > "corpus/slots/$name"
+  # The file in one of two slots, the other erased; and in both, where the input has room for it.
+  size=$(stat -c %s "$model")
+  { little_endian $((32 + size)) 2; record 7 "$size"; cat "$model"; printf '\377%.0s' {1..64}; } > "corpus/slots/$name-first"
+  { little_endian 64 2; printf '\377%.0s' {1..64}; record 7 "$size"; cat "$model"; } > "corpus/slots/$name-second"
+  { little_endian $((32 + size)) 2; for sequence in 7 8; do record $sequence "$size"; cat "$model"; done; } > "corpus/slots/$name-both"
 done
 for data in "$work"/*.csv "$work"/*/history.csv "$work"/*/scores.csv; do
   for choice in 0 4 64 196 36 49; do

@@ -3,9 +3,7 @@
 //! The input is a model file and behind it the sample as little-endian `f32`, repeated as often as it takes.
 #![no_main]
 
-use edgevae_core::{
-    Model, QuantizedModel, RawModel, ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow,
-};
+use edgevae_core::{Model, QuantizedModel, RawModel, ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow};
 use edgevae_fuzz::{Aligned, file_len, mutate_model};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 

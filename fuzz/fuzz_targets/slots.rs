@@ -1,25 +1,31 @@
 //! `slots::newest` on any two slots, for every kind of model.
 //!
-//! The first byte divides the rest into the two slots.
+//! The first two bytes are the length of the first slot; the rest is the second.
 #![no_main]
 
+use edgevae_core::format::TENSOR_ALIGN;
 use edgevae_core::slots::{self, RECORD_LEN, Record};
 use edgevae_core::{QuantizedModel, RawModel};
-use edgevae_fuzz::Aligned;
+use edgevae_fuzz::{Aligned, file_len, seal};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-/// Bytes of the first slot.
-fn split(input: &[u8]) -> usize {
-    let (Some(first), len) = (input.first(), input.len()) else { return 0 };
-    (1 + usize::from(*first) * len / 256).min(len)
+/// Where the first slot begins.
+const FIRST: usize = 2;
+
+/// Where the second slot begins.
+fn second(input: &[u8]) -> usize {
+    let len = input.first_chunk().map_or(0, |len| usize::from(u16::from_le_bytes(*len)));
+    (FIRST + len).min(input.len())
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some((_, slots)) = input.split_first() else { return };
-    let (a, b) = slots.split_at(split(input) - 1);
-    let (a, b) = (Aligned::new(a), Aligned::new(b));
+    if input.len() < FIRST {
+        return;
+    }
+    let (a, b) = input.split_at(second(input));
+    let (a, b) = (Aligned::new(&a[FIRST..]), Aligned::new(b));
     if let Ok(newest) = slots::newest(a.bytes(), b.bytes()) {
-        assert!(newest.model.threshold() > 0.0);
+        assert!(newest.model.threshold() > 0.0 || newest.model.may_be_negative());
         assert_eq!(newest.next_sequence(), newest.sequence.wrapping_add(1));
     }
     let _ = slots::newest_by(a.bytes(), b.bytes(), QuantizedModel::from_bytes);
@@ -28,14 +34,24 @@ fuzz_target!(|input: &[u8]| {
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     let size = fuzzer_mutate(data, size, max_size);
-    // A record with a correct checksum at the start of either slot or both, over whatever numbers are there.
-    let second = split(&data[..size]);
-    for (bit, at) in [(1, 1), (2, second)] {
-        if let Some(slot) = data[..size].get_mut(at..).filter(|slot| seed & bit != 0 && slot.len() >= RECORD_LEN) {
-            let word = |at: usize| u32::from_le_bytes([slot[at], slot[at + 1], slot[at + 2], slot[at + 3]]);
-            let record = Record { sequence: word(4), model_at: word(8) % 256, model_len: word(12) % 4096 };
-            slot[..RECORD_LEN].copy_from_slice(&record.to_bytes());
+    let second = second(&data[..size]);
+    // Of either slot or both: a record with a correct checksum, mostly of the file that lies there, sealed or as it is.
+    for (bits, slot) in [(seed, FIRST..second), (seed >> 8, second..size)] {
+        let Some(slot) = data.get_mut(slot).filter(|slot| slot.len() >= RECORD_LEN) else { continue };
+        let word = |at: usize| u32::from_le_bytes([slot[at], slot[at + 1], slot[at + 2], slot[at + 3]]);
+        let (sequence, drawn_at, drawn_len) = (word(4), word(8) % 256, word(12) % 4096);
+        let at = (drawn_at as usize).max(RECORD_LEN).next_multiple_of(TENSOR_ALIGN);
+        let file = slot.get_mut(at..).unwrap_or(&mut []);
+        let len = file_len(file);
+        if bits & 3 == 3 {
+            seal(&mut file[..len]);
         }
+        let record = match bits & 12 {
+            0 => continue,
+            4 => Record { sequence, model_at: drawn_at, model_len: drawn_len },
+            _ => Record { sequence, model_at: at as u32, model_len: len as u32 },
+        };
+        slot[..RECORD_LEN].copy_from_slice(&record.to_bytes());
     }
     size
 });

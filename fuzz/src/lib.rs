@@ -48,7 +48,7 @@ pub fn mutate_model(data: &mut [u8], size: usize, max_size: usize, seed: u32) ->
 }
 
 /// Gives a file its magic, version, length and checksum.
-fn seal(file: &mut [u8]) {
+pub fn seal(file: &mut [u8]) {
     if file.len() < PREFIX + CRC_LEN {
         return;
     }

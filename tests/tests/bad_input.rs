@@ -177,6 +177,11 @@ fn model_files_that_are_damaged_or_foreign() {
     let mut newer = good.clone();
     newer[4] = 200;
     refuse(&newer, &["newer edgevae"]);
+    let mut zero = newer.clone();
+    zero[4] = 0;
+    refuse(&zero, &["damaged: format version 0"]);
+    #[cfg(unix)]
+    edgevae(dir.path(), "score --model /dev/zero --data rows.csv").fails_with(&["/dev/zero", "no regular file"]);
     refuse(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &["not an edgevae model"]);
     edgevae(dir.path(), "score --model none.evae --data rows.csv").fails_with(&["none.evae"]);
 }

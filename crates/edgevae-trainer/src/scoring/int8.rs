@@ -90,7 +90,8 @@ impl<'m> Int8Rows<'m> {
     pub fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            return self.score_blocks(rows, verdicts);
+            // SAFETY: AVX2 was just detected, which is all that it needs.
+            return unsafe { self.score_blocks(rows, verdicts) };
         }
         self.score_by_core(rows, verdicts)
     }
@@ -112,6 +113,7 @@ impl<'m> Int8Rows<'m> {
     }
 
     #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
     fn score_blocks(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
         let inputs = self.inputs.len();
         for (number, rows) in rows.chunks(ROWS * inputs).enumerate() {
@@ -125,8 +127,7 @@ impl<'m> Int8Rows<'m> {
                     }
                 }
             }
-            // SAFETY: the caller has detected AVX2, which is all that the kernel needs.
-            let scores = unsafe { self.run() };
+            let scores = self.run();
             for (&score, &outside) in scores.iter().zip(&outside).take(count) {
                 verdicts.push(RowVerdict {
                     score: self.model.rendered(score),
