@@ -26,6 +26,8 @@ done
 links 3 signature probe_signature -Wl,--defsym=a_panic_is_reachable=0 || { cat target/link.log >&2; exit 1; }
 callers=$(objdump --disassemble --no-show-raw-insn --demangle target/probe |
   awk '/^[0-9a-f]+ </ { name = substr($2, 2, length($2) - 3) } /(call|jmp) .*(panic|_fail)/ && name !~ /^core/ { print name }' | sort -u)
+# There are some, as long as docs/RELIABILITY.md names them: none found is a disassembly that was not understood.
+[ -n "$callers" ] || { echo "no caller of a panic is found where some are known: this check shows nothing" >&2; exit 1; }
 echo "signature check, opt-level 3: bounds checks are left in" $callers
 if grep -vE '^(curve25519_dalek|ed25519_dalek|sha2)' <<< "$callers"; then
   echo "a panic is reachable that is not one of these libraries'" >&2
