@@ -64,7 +64,7 @@ fuzz() { # a short run of every fuzz target; FUZZ_RUNS for a longer one
   cargo fuzz --version > /dev/null 2>&1 || { skipped cargo-fuzz "cargo install cargo-fuzz --locked"; return; }
   fuzz/seed.sh
   local target
-  for target in loader scorer slots csv config; do
+  for target in loader scorer slots csv config checkpoint; do
     cargo fuzz run --sanitizer none --features trainer "$target" -- -runs="${FUZZ_RUNS:-20000}" -max_len=2048 -timeout=10 -rss_limit_mb=512
   done
 }

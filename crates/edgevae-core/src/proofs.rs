@@ -72,7 +72,7 @@ harness! {
         let mut bytes: [u8; 12] = kani::any();
         let len: usize = kani::any_where(|len| *len <= 12);
         // Drawn bytes never begin like a file.
-        if kani::any::<u32>() % 2 == 0 {
+        if kani::any::<u32>().is_multiple_of(2) {
             bytes.iter_mut().zip(format::MAGIC.into_iter().chain([format::VERSION])).for_each(|(to, from)| *to = from);
         }
         if let Some(file) = bytes.get(..len) {

@@ -120,11 +120,11 @@ pub fn path_for(out: &Path) -> PathBuf {
 }
 
 impl RunCheckpoint {
-    /// Writes the file; the one that was there is replaced when the new one is complete on disk.
+    /// The bytes of the file.
     ///
-    /// # Errors
-    /// [`OutputError`]; the old file is then still there.
-    pub fn write(&self, path: &Path) -> Result<(), OutputError> {
+    /// # Panics
+    /// Never: what it holds has a form in TOML and in postcard.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let body = Body {
             tool: TOOL.into(),
             config: toml::to_string(&self.config).expect("options are TOML"),
@@ -136,8 +136,16 @@ impl RunCheckpoint {
         let length = (PREFIX + body.len() + CRC_LEN) as u64;
         let mut bytes = [&MAGIC[..], &[VERSION], &length.to_le_bytes(), &body].concat();
         bytes.extend(CRC.checksum(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Writes the file; the one that was there is replaced when the new one is complete on disk.
+    ///
+    /// # Errors
+    /// [`OutputError`]; the old file is then still there.
+    pub fn write(&self, path: &Path) -> Result<(), OutputError> {
         let mut file = OutputFile::create(path)?;
-        file.put(&bytes)?;
+        file.put(&self.to_bytes())?;
         file.finish()?;
         set_latest(path);
         Ok(())
@@ -149,6 +157,16 @@ impl RunCheckpoint {
     /// [`CheckpointError`].
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = regular::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+        let read = Self::from_bytes(&bytes, path)?;
+        set_latest(path);
+        Ok(read)
+    }
+
+    /// What the bytes of the file `path` hold.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], but for [`CheckpointError::Read`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let Some(rest) = bytes.strip_prefix(&MAGIC) else {
             return Err(CheckpointError::NotACheckpoint(path.to_owned()));
         };
@@ -165,14 +183,13 @@ impl RunCheckpoint {
             |found: String, expected: String| CheckpointError::Damaged { path: path.to_owned(), found, expected };
         let undecodable =
             |error: String| damaged(format!("{error} behind a correct checksum"), "a checkpoint's values".into());
-        let body = Self::body(&bytes).map_err(|(found, expected)| damaged(found, expected))?;
+        let body = Self::body(bytes).map_err(|(found, expected)| damaged(found, expected))?;
         let body: Body = postcard::from_bytes(body).map_err(|error| undecodable(error.to_string()))?;
         if body.tool != TOOL {
             return Err(CheckpointError::OtherTool { path: path.to_owned(), found: body.tool });
         }
         let Body { tool: _, config, out, every, fit } = body;
         let config: Config = toml::from_str(&config).map_err(|error| undecodable(error.to_string()))?;
-        set_latest(path);
         Ok(Self { config, out, every, fit })
     }
 
