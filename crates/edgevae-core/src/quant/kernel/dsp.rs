@@ -45,11 +45,10 @@ pub fn forward(blocks: Blocks<'_>, x: Columns<'_>, y: &mut [[i16; ROWS]]) {
         end: blocks.words.as_ptr().wrapping_add(count * blocks.stride()),
         multipliers: [0; ROWS / 2],
     };
-    // SAFETY: of `words` it reads `count` blocks, which were just counted; of `x` as many columns as a block has, which
-    // was just compared; it writes `count` rows of `y`, the two multipliers and `y` of the frame, and below the stack
-    // pointer what it pushes. Both parts of `x` lie at multiples of four; `y` may lie at an odd multiple of two: STR takes
-    // any. r6 and r7 belong to the compiler and are given back; every other register is named, so that no operand is in
-    // those two.
+    // SAFETY: of `words` it reads `count` blocks, just counted, of `x` as many columns as a block has, just compared, both
+    // parts at multiples of four; it writes `count` rows of `y`, which may lie at an odd multiple of two (STR takes any), of
+    // the frame the multipliers and `y`, and below the stack pointer what it pushes. r6 and r7 belong to the compiler and
+    // are given back; every other register is named, so that no operand is in those two.
     unsafe {
         asm!(
             "push {{r5, r6, r7}}", // the frame is at [sp]
