@@ -133,9 +133,27 @@ struct Rows {
 }
 
 impl Rows {
+    /// With the largest shift that the ratio of units allows, or a smaller one: of many inputs a sum may ask for a scale that
+    /// no multiplier of 15 bits has at that shift.
     fn of(layer: &Dense<'_>, inputs: &Inputs, input: f64, output: f64) -> Result<Self, LayerError> {
         let most = layer.weight.iter().fold(0.0_f64, |most, &weight| most.max(f64::from(weight).abs()));
-        let shift = shift(most / LARGEST * input / output);
+        let largest = shift(most / LARGEST * input / output);
+        let mut rows = Self::with_shift(layer, inputs, (input, output), largest);
+        for smaller in (0..largest).rev() {
+            if rows.is_ok() {
+                break;
+            }
+            rows = Self::with_shift(layer, inputs, (input, output), smaller);
+        }
+        rows
+    }
+
+    fn with_shift(
+        layer: &Dense<'_>,
+        inputs: &Inputs,
+        (input, output): (f64, f64),
+        shift: u32,
+    ) -> Result<Self, LayerError> {
         let unit = output / (input * f64::from(1_u32 << (16 + shift)));
         let row = |(at, (weights, &bias)): (usize, (&[f32], &f32))| {
             quantize_row((weights, bias), inputs, (unit, input), shift).ok_or(LayerError::Overflow { output: at + 1 })
@@ -302,6 +320,20 @@ mod tests {
         let (rounded, _) = rounded(&layer, &statistics, 1e-3, 1e-1).unwrap();
         let most = weight.iter().zip(&rounded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(most > 0.0 && most < 0.7 / 127.0 * 0.51, "{most}");
+    }
+
+    #[test]
+    fn a_sum_of_many_large_weights_is_scaled_until_it_fits() {
+        let width = 4 * MOST_FACTORED;
+        let weight: Vec<f32> = (0..width).map(|at| if at % 2 == 0 { 0.5 } else { -0.49 }).collect();
+        let layer = Dense { weight: &weight, bias: &[0.1], activation: Activation::Linear };
+        let statistics = Inputs::of(&vec![1.0; 2 * width], 2, width);
+        let sums = |rows: &Rows| rows.rows[0].weights.iter().map(|&weight| i64::from(weight).abs()).sum::<i64>();
+        let rows = Rows::of(&layer, &statistics, 1e-3, 1e-1).unwrap();
+        assert!(32_768 * sums(&rows) < 1 << 31, "{}", sums(&rows));
+        let (rounded, _) = rounded(&layer, &statistics, 1e-3, 1e-1).unwrap();
+        let most = weight.iter().zip(&rounded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most < 0.5 / 15.0 * 0.51, "{most}");
     }
 
     #[test]
