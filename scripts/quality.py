@@ -212,6 +212,15 @@ def mean(rows, field, names=None, seeds=None):
     return 100 * np.mean([np.mean(values) for values in sets.values()]) if sets else float("nan")
 
 
+def mean_ranks(rows, methods, field):
+    """Of each method, over sets of the mean over seeds; 1 is the best, equals share their ranks."""
+    ranks = []
+    for name in sorted({row["set"] for row in rows}):
+        values = [mean([row for row in rows if row["variant"] == method], field, names=[name]) for method in methods]
+        ranks.append([1 + sum(v > value for v in values) + (sum(v == value for v in values) - 1) / 2 for value in values])
+    return np.mean(ranks, 0)
+
+
 def tables(rows):
     """Markdown tables by name."""
     of = lambda protocol, variant: [row for row in rows if (row["protocol"], row["variant"]) == (protocol, variant)]
@@ -220,6 +229,16 @@ def tables(rows):
     lines = ["| | oneclass | unsup |", "|---|---|---|"]
     lines += [f"| {variant} | {both(of('oneclass', variant))} | {both(of('unsup', variant))} |" for variant in ["auto", "reference", *PEERS]]
     made["means"] = lines
+    lines = ["| | oneclass | unsup |", "|---|---|---|"]
+    ranks = {
+        (protocol, field): mean_ranks([row for row in rows if row["protocol"] == protocol], ["auto", "reference", *PEERS], field)
+        for protocol in ("oneclass", "unsup")
+        for field in ("roc_auc", "average_precision")
+    }
+    for at, variant in enumerate(["auto", "reference", *PEERS]):
+        cells = [f"{ranks[p, 'roc_auc'][at]:.2f} / {ranks[p, 'average_precision'][at]:.2f}" for p in ("oneclass", "unsup")]
+        lines.append(f"| {variant} | {cells[0]} | {cells[1]} |")
+    made["ranks"] = lines
     lines = ["| | " + " | ".join(f"{p}, {v}" for p in ("oneclass", "unsup") for v in ("auto", "reference")) + " |", "|---|---|---|---|---|"]
     for what, field, scale, digits in (("bytes of the model", "bytes", 1, 0), ("multiply-adds of a row", "multiply_adds", 1, 0), ("processor seconds of `train`", "fit_seconds", 1, 1)):
         cells = []

@@ -86,7 +86,7 @@ config! {
     #[arg(long, value_name = "CHARACTER")]
     delimiter: String,
     /// Empty cells and NaN: an error, leave the row out, fill with the column's mean, or that and a feature that says so
-    /// [default: error]
+    /// [default: error; with --preset auto that feature, where cells are missing]
     #[arg(long)]
     missing: Missing,
     /// Columns that are categories whatever they hold [default: columns of text with few different values]
