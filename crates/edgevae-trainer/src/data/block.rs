@@ -97,6 +97,11 @@ impl Block {
         self.places.len()
     }
 
+    /// Rows of the source that it holds, those left out included.
+    pub(crate) fn rows(&self) -> u64 {
+        self.counts.rows
+    }
+
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()

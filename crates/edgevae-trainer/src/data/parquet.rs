@@ -10,6 +10,7 @@ use std::cell::Cell as StdCell;
 use std::fs::File;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -24,19 +25,19 @@ use super::error::{DataError, Place, Problem, shorten};
 use super::options::{Features, Missing, ReadOptions};
 use super::reading::Reading;
 use super::scan::EachRow;
-use super::source::{Parse, Source, Take};
+use super::source::{Parse, Source, Take, open_file};
 use column::{Column, Unit, unfit};
 pub use scores::ScoreWriter;
 
 /// Bytes of a block's cells.
 const BLOCK: usize = 256 << 10;
 
-/// Opens a Parquet file; `name` is its name in messages.
+/// Opens a Parquet file, found again at `path`; `name` is its name in messages.
 ///
 /// # Errors
 /// When it is none, lacks a wanted column, or one of them holds no numbers.
-pub fn blocks(file: File, name: String, options: &ReadOptions) -> Result<Source, DataError> {
-    let (take, extra_columns) = match guarded(|| open(file, options)) {
+pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+    let (take, extra_columns) = match guarded(|| open(file, path, options)) {
         Ok(opened) => opened,
         Err(problem) => return Err(DataError { file: name, problem }),
     };
@@ -84,7 +85,7 @@ fn failed(error: ParquetError) -> Problem {
     Problem::Parquet(error.to_string())
 }
 
-fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>), Problem> {
+fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>), Problem> {
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
     let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
@@ -107,7 +108,8 @@ fn open(file: File, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>
         has_label: label.is_some(),
         missing: options.missing,
         of_model: matches!(options.features, Features::OfModel(_)),
-        reader,
+        path: path.to_owned(),
+        reader: Some(reader),
         next_group: 0,
         readers: vec![],
         left: 0,
@@ -127,7 +129,9 @@ struct ParquetBlocks {
     /// How each feature is read.
     readings: Vec<Reading>,
     block_rows: usize,
-    reader: SerializedFileReader<File>,
+    path: PathBuf,
+    /// `None` while the file is closed.
+    reader: Option<SerializedFileReader<File>>,
     next_group: usize,
     /// Readers of the columns in the current row group.
     readers: Vec<ColumnReader>,
@@ -160,15 +164,25 @@ impl Take for ParquetBlocks {
         (self.next_group, self.left, self.ended) = (mark as usize, 0, false);
         Ok(())
     }
+
+    fn close(&mut self) {
+        self.readers.clear();
+        self.reader = None;
+    }
 }
 
 impl ParquetBlocks {
     fn fill(&mut self, block: &mut Block) -> Result<bool, Problem> {
         while self.left == 0 {
-            if self.next_group == self.reader.num_row_groups() {
+            let reader = match self.reader.take() {
+                Some(reader) => reader,
+                None => SerializedFileReader::new(open_file(&self.path)?).map_err(failed)?,
+            };
+            let reader = self.reader.insert(reader);
+            if self.next_group >= reader.num_row_groups() {
                 return Ok(false);
             }
-            let group = self.reader.get_row_group(self.next_group).map_err(failed)?;
+            let group = reader.get_row_group(self.next_group).map_err(failed)?;
             self.left = usize::try_from(group.metadata().num_rows())
                 .map_err(|_| Problem::Parquet("a row group has a negative number of rows".into()))?;
             let readers = self.columns.iter().map(|column| group.get_column_reader(column.index));

@@ -1,10 +1,14 @@
 //! Blocks through worker threads, results in the order of the source, memory for one block a thread.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread;
 
 use super::block::{Block, Counts};
 use super::error::DataError;
 use super::source::{Parse, Source, Take};
+
+/// Bytes of a worker's stack: blocks and states are on the heap, and where address space is short every thread counts.
+const STACK: usize = 512 << 10;
 
 /// What the workers share.
 struct Shared<E> {
@@ -38,7 +42,7 @@ struct Awaken<'a, E>(&'a Shared<E>);
 
 impl<E> Drop for Awaken<'_, E> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             if let Ok(mut state) = self.0.state.lock() {
                 state.stopped = true;
             }
@@ -52,7 +56,7 @@ impl<E> Drop for Awaken<'_, E> {
 /// `work` to `each`. Returns what the source held.
 ///
 /// Blocks are divided by the source, not by the threads, so that results do not depend on how many there are. Memory is
-/// that of one block and one state for each thread.
+/// that of one block and one state for each thread. Where the system refuses a thread, those that started do its part.
 ///
 /// # Errors
 /// The first error in the order of the source: a row that cannot be read, after `each` has seen the rows before it, or
@@ -78,9 +82,12 @@ pub fn for_each_block<W, E: From<DataError> + Send>(
             }
         }
     };
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
+        // This thread is one of the workers, so that one is enough.
         for _ in 1..threads.max(1) {
-            scope.spawn(worker);
+            if thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker).is_err() {
+                break;
+            }
         }
         worker();
     });
@@ -131,7 +138,7 @@ fn drive<W, E: From<DataError>>(
     drop(shared.turn(|state| state.delivered == number)?);
     // Outside the state's lock: `each` may be slow, and only the block whose turn it is comes here.
     let result = (*each.lock().ok()?)(own, block);
-    let failed = result.err().or_else(|| block.take_error(name).map(E::from));
+    let failed = result.err().or_else(|| block.take_error(parse.file(block).unwrap_or(name)).map(E::from));
     let mut state = shared.state.lock().ok()?;
     state.delivered += 1;
     state.stopped |= failed.is_some();

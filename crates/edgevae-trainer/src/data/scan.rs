@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::{DataError, Problem};
 use super::options::{Format, ReadOptions};
-use super::source::{Input, open_file};
+use super::source::{Input, Reopened, open_file};
 use super::{csv, jsonl};
 
 /// What takes the names of the columns and the cells of one row.
@@ -22,7 +22,7 @@ pub fn scan(path: &Path, options: &ReadOptions, each: &mut EachRow<'_>) -> Resul
         Format::Parquet => {
             Err(Problem::Parquet("this build reads no Parquet; build it with `--features parquet`".into()))
         }
-        Format::Jsonl => jsonl::scan(Input::File(file), options, each),
+        Format::Jsonl => jsonl::scan(Input::File(Reopened::new(path, file)), options, each),
         Format::Csv => csv::scan(file, options, each),
     });
     scanned.map_err(|problem| DataError { file: path.display().to_string(), problem })

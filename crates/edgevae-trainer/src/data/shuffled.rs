@@ -1,5 +1,6 @@
 //! Files read again and again, each time in another order of their parts.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +22,8 @@ struct Segment {
     mark: u64,
     /// What came before each in the file.
     blocks: Vec<Counts>,
+    /// Nothing follows in the file.
+    is_last: bool,
 }
 
 /// The parts of some files, found in one pass over them.
@@ -31,6 +34,8 @@ pub struct Index {
     pub rows: u64,
     /// Rows of the files before each file.
     pub rows_before: Vec<u64>,
+    /// Name in messages and rows of each file, those left out included.
+    pub files: Vec<(String, u64)>,
     /// Rows left out because of a missing cell.
     pub dropped: u64,
 }
@@ -61,7 +66,9 @@ pub fn index<W, E: From<DataError> + Send>(
                 let entry = block.before;
                 let is_full = segments[first..].last().is_none_or(|segment| segment.blocks.len() >= SEGMENT);
                 match (segments.last_mut(), block.mark) {
-                    (_, Some(mark)) if is_full => segments.push(Segment { file, mark, blocks: vec![entry] }),
+                    (_, Some(mark)) if is_full => {
+                        segments.push(Segment { file, mark, blocks: vec![entry], is_last: false })
+                    }
                     (Some(segment), _) if segment.file == file => segment.blocks.push(entry),
                     _ => {
                         let error = io::Error::from(io::ErrorKind::NotSeekable);
@@ -71,7 +78,12 @@ pub fn index<W, E: From<DataError> + Send>(
                 each(own, rows_before, block)
             },
         )?;
+        source.close();
+        if let Some(last) = index.segments.last_mut() {
+            last.is_last = true;
+        }
         index.rows_before.push(rows_before);
+        index.files.push((name, counts.rows));
         index.rows += counts.rows;
         index.dropped += counts.dropped;
     }
@@ -85,11 +97,11 @@ pub struct Shuffled {
     order: Arc<Mutex<Order>>,
 }
 
-/// What is to be read, and how much of it was: segments, and blocks of the next one.
+/// What is to be read: segments, and how many blocks of the first of them were.
 #[derive(Default)]
 struct Order {
-    segments: Vec<Segment>,
-    next: (usize, usize),
+    segments: VecDeque<Segment>,
+    taken: usize,
 }
 
 impl Shuffled {
@@ -101,14 +113,15 @@ impl Shuffled {
         let order = Arc::new(Mutex::new(Order::default()));
         let first = &sources[0];
         let (feature_names, has_labels) = (first.feature_names.clone(), first.has_labels);
-        let (takes, parsers): (Vec<_>, Vec<_>) = sources.into_iter().map(|source| (source.take, source.parse)).unzip();
+        let parts = sources.into_iter().map(|source| (source.take, (source.name, source.parse)));
+        let (takes, parsers): (Vec<_>, Vec<_>) = parts.unzip();
         let source = Source {
             name: "the training files".into(),
             feature_names,
             extra_columns: vec![],
             has_labels,
             before: Counts::default(),
-            take: Box::new(Ordered { takes, order: Arc::clone(&order) }),
+            take: Box::new(Ordered { takes, open: 0, order: Arc::clone(&order) }),
             parse: Arc::new(ByFile(parsers)),
         };
         Self { source, segments: index.segments.clone(), order }
@@ -120,7 +133,7 @@ impl Shuffled {
         let mut segments = self.segments.clone();
         segments.shuffle(shuffle);
         if let Ok(mut order) = self.order.lock() {
-            *order = Order { segments, next: (0, 0) };
+            *order = Order { segments: segments.into(), taken: 0 };
         }
         &mut self.source
     }
@@ -129,33 +142,57 @@ impl Shuffled {
 /// Takes blocks in a given order.
 struct Ordered {
     takes: Vec<Box<dyn Take>>,
+    /// The one file that may be open.
+    open: usize,
     order: Arc<Mutex<Order>>,
 }
 
 impl Take for Ordered {
     fn take(&mut self, block: &mut Block) -> bool {
         let Ok(mut order) = self.order.lock() else { return false };
-        let (at, taken) = order.next;
-        let Some(segment) = order.segments.get(at) else { return false };
-        let (file, entry) = (segment.file, segment.blocks[taken]);
-        let next = if taken + 1 == segment.blocks.len() { (at + 1, 0) } else { (at, taken + 1) };
-        let sought = if taken == 0 { self.takes[file].seek(segment.mark) } else { Ok(()) };
-        order.next = next;
-        (block.file, block.known_before) = (file, Some(entry));
-        if let Err(error) = sought {
-            block.problem = Some(Problem::CannotOpen { error });
-            return true;
+        let Order { segments, taken } = &mut *order;
+        while let Some(Segment { file, mark, blocks, is_last }) = segments.front() {
+            // What a file has beyond its last block of the first pass is taken too, so that whoever counts rows notices.
+            let entry = match blocks.get(*taken).or(blocks.last().filter(|_| *is_last)) {
+                Some(entry) => *entry,
+                None => {
+                    segments.pop_front();
+                    *taken = 0;
+                    continue;
+                }
+            };
+            (block.file, block.known_before) = (*file, Some(entry));
+            if *taken == 0 {
+                if self.open != *file {
+                    self.takes[self.open].close();
+                    self.open = *file;
+                }
+                if let Err(error) = self.takes[*file].seek(*mark) {
+                    block.problem = Some(Problem::CannotOpen { error });
+                    return true;
+                }
+            }
+            if self.takes[*file].take(block) {
+                *taken += 1;
+                return true;
+            }
+            // The end of the file, where a file that became shorter is before its time.
+            segments.pop_front();
+            *taken = 0;
         }
-        // A file that became shorter has fewer blocks; the next segment may still be there.
-        self.takes[file].take(block) || next.0 < order.segments.len()
+        false
     }
 }
 
-/// The parser of each file.
-struct ByFile(Vec<Arc<dyn Parse>>);
+/// The name and the parser of each file.
+struct ByFile(Vec<(String, Arc<dyn Parse>)>);
 
 impl Parse for ByFile {
     fn parse(&self, block: &mut Block) {
-        self.0[block.file].parse(block);
+        self.0[block.file].1.parse(block);
+    }
+
+    fn file(&self, block: &Block) -> Option<&str> {
+        Some(&self.0[block.file].0)
     }
 }

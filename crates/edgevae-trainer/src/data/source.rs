@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::block::{Block, Counts};
@@ -28,18 +28,56 @@ pub trait Take: Send {
         let _ = mark;
         Err(io::ErrorKind::NotSeekable.into())
     }
+
+    /// Closes the file until it is read again: a process may have no more than some 1,000 open.
+    fn close(&mut self) {}
+}
+
+/// A file that can be closed in between.
+#[derive(Debug)]
+pub(super) struct Reopened {
+    path: PathBuf,
+    file: Option<File>,
+    /// Where a closed file goes on.
+    at: u64,
+}
+
+impl Reopened {
+    pub fn new(path: &Path, file: File) -> Self {
+        Self { path: path.to_owned(), file: Some(file), at: 0 }
+    }
+
+    /// The file, opened where it is not.
+    pub fn open(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let mut file = File::open(&self.path)?;
+                file.seek(SeekFrom::Start(self.at))?;
+                file
+            }
+        };
+        Ok(self.file.insert(file))
+    }
+
+    /// Closes it, unless it is a pipe or the like, which cannot be opened at a place.
+    pub fn close(&mut self) {
+        if let Some(Ok(at)) = self.file.as_mut().map(File::stream_position) {
+            (self.file, self.at) = (None, at);
+        }
+    }
 }
 
 /// The bytes of a source: a file, which can be read again, or a stream.
 pub(super) enum Input {
-    File(File),
+    File(Reopened),
     Stream(Box<dyn Read + Send>),
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.read(buffer),
+            Self::File(file) => file.open()?.read(buffer),
             Self::Stream(stream) => stream.read(buffer),
         }
     }
@@ -49,15 +87,43 @@ impl Input {
     /// Place of the next byte, where there are places.
     pub fn position(&mut self) -> Option<u64> {
         match self {
-            Self::File(file) => file.stream_position().ok(),
+            Self::File(file) => file.open().and_then(|file| file.stream_position()).ok(),
             Self::Stream(_) => None,
         }
     }
 
     pub fn seek(&mut self, at: u64) -> io::Result<()> {
         match self {
-            Self::File(file) => file.seek(SeekFrom::Start(at)).map(|_| ()),
+            Self::File(file) => file.open()?.seek(SeekFrom::Start(at)).map(|_| ()),
             Self::Stream(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+
+    /// Appends what comes next to `text`: of a file `missing` bytes, of a stream at most so many and no more than are
+    /// there; tells whether nothing follows.
+    pub fn fill(&mut self, text: &mut Vec<u8>, missing: usize) -> io::Result<bool> {
+        match self {
+            Self::File(_) => Ok(self.by_ref().take(missing as u64).read_to_end(text)? < missing),
+            Self::Stream(stream) => {
+                let start = text.len();
+                // What a pipe holds.
+                text.resize(start + missing.min(64 << 10), 0);
+                let read = loop {
+                    match stream.read(&mut text[start..]) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        read => break read,
+                    }
+                };
+                text.truncate(start + *read.as_ref().unwrap_or(&0));
+                Ok(read? == 0)
+            }
+        }
+    }
+
+    /// As [`Take::close`].
+    pub fn close(&mut self) {
+        if let Self::File(file) = self {
+            file.close();
         }
     }
 }
@@ -66,6 +132,12 @@ impl Input {
 pub trait Parse: Send + Sync {
     /// Parses the text of `block` into its rows, counts and, where they end early, its problem.
     fn parse(&self, block: &mut Block);
+
+    /// Name in messages of the file that a block is of, where that is not the name of the source.
+    fn file(&self, block: &Block) -> Option<&str> {
+        let _ = block;
+        None
+    }
 }
 
 /// Rows that were opened: columns are known and found, blocks can be taken.
@@ -100,8 +172,8 @@ impl Source {
         let failed = |problem| DataError { file: name.clone(), problem };
         let file = open_file(path).map_err(failed)?;
         match options.format.unwrap_or_else(|| Format::of_path(path)) {
-            Format::Parquet => open_parquet(file, name, options),
-            text => Self::text(Input::File(file), name, text, options),
+            Format::Parquet => open_parquet(file, path, name, options),
+            text => Self::text(Input::File(Reopened::new(path, file)), name, text, options),
         }
     }
 
@@ -126,6 +198,11 @@ impl Source {
         }
     }
 
+    /// Closes the file until it is read again.
+    pub fn close(&mut self) {
+        self.take.close();
+    }
+
     /// The error of a source that held nothing to use, if that is what the counts say.
     pub(super) fn check_counts(&self, counts: Counts) -> Result<(), DataError> {
         let problem = match counts {
@@ -138,12 +215,12 @@ impl Source {
 }
 
 #[cfg(feature = "parquet")]
-fn open_parquet(file: File, name: String, options: &ReadOptions) -> Result<Source, DataError> {
-    super::parquet::blocks(file, name, options)
+fn open_parquet(file: File, path: &Path, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+    super::parquet::blocks(file, path, name, options)
 }
 
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(_: File, name: String, _: &ReadOptions) -> Result<Source, DataError> {
+fn open_parquet(_: File, _: &Path, name: String, _: &ReadOptions) -> Result<Source, DataError> {
     let problem = Problem::Parquet("this build reads no Parquet; build it with `--features parquet`".into());
     Err(DataError { file: name, problem })
 }

@@ -1,6 +1,8 @@
 //! The text of a stream, cut into blocks at the ends of rows.
 
-use std::io::{self, Read};
+use std::io;
+#[cfg(test)]
+use std::io::Read;
 
 use super::block::Block;
 use super::error::Problem;
@@ -59,6 +61,10 @@ impl Take for TextBlocks {
         (self.at, self.ended) = (Some(mark), false);
         Ok(())
     }
+
+    fn close(&mut self) {
+        self.input.close();
+    }
 }
 
 impl TextBlocks {
@@ -66,11 +72,17 @@ impl TextBlocks {
         let text = &mut block.text;
         text.append(&mut self.rest);
         let mut wanted = self.size;
+        // Bytes that were looked at for a row's end.
+        let mut seen = 0;
         loop {
-            while text.len() < wanted && !self.ended {
-                let missing = (wanted - text.len()) as u64;
-                match self.input.by_ref().take(missing).read_to_end(text) {
-                    Ok(read) => self.ended = (read as u64) < missing,
+            // Whoever writes to a pipe may wait for an answer to the rows that are there, or write no more for hours.
+            let is_stream = matches!(self.input, Input::Stream(_));
+            let has_row =
+                |text: &[u8], seen: usize| is_stream && memchr::memchr2(b'\n', b'\r', &text[seen..]).is_some();
+            while text.len() < wanted && !self.ended && !has_row(text, seen) {
+                seen = text.len();
+                match self.input.fill(text, wanted - seen) {
+                    Ok(at_end) => self.ended = at_end,
                     Err(error) => {
                         self.ended = true;
                         block.problem = Some(read_failed(error, text));
@@ -91,7 +103,8 @@ impl TextBlocks {
                 block.problem = Some(Problem::RowTooLong { line: 1, limit: MAX_ROW });
                 return true;
             }
-            wanted = 2 * text.len().max(1);
+            seen = text.len();
+            wanted = self.size.max(2 * seen);
         }
     }
 }
@@ -136,6 +149,7 @@ fn last_row_end(text: &[u8], delimiter: u8) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::Reopened;
     use super::*;
 
     fn stream(input: impl Read + Send + 'static) -> Input {
@@ -143,7 +157,10 @@ mod tests {
     }
 
     fn blocks(text: &str) -> Vec<usize> {
-        let mut blocks = TextBlocks::new(stream(io::Cursor::new(text.to_owned())), vec![], Some(b','), BLOCK);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let input = Input::File(Reopened::new(file.path(), file.reopen().unwrap()));
+        let mut blocks = TextBlocks::new(input, vec![], Some(b','), BLOCK);
         let mut lengths = vec![];
         let mut block = Block::default();
         while blocks.take(&mut block) {
@@ -179,5 +196,25 @@ mod tests {
         assert!(matches!(block.problem, Some(Problem::RowTooLong { .. })));
         block.clear();
         assert!(!endless.take(&mut block));
+    }
+
+    #[test]
+    fn a_pipe_that_stays_open_hands_out_the_rows_that_are_there() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut blocks = TextBlocks::new(stream(reader), b"1,2\n3".to_vec(), Some(b','), BLOCK);
+        let mut block = Block::default();
+        let mut next = || {
+            block.clear();
+            blocks.take(&mut block).then(|| String::from_utf8(block.text.clone()).unwrap())
+        };
+        // Nothing is in the pipe: a read would wait for ever.
+        assert_eq!(next().unwrap(), "1,2\n");
+        io::Write::write_all(&mut writer, b",4\n5,\"a\n").unwrap();
+        assert_eq!(next().unwrap(), "3,4\n");
+        // A row that is begun is waited for.
+        let late = std::thread::spawn(move || io::Write::write_all(&mut writer, b"\"\n7,8"));
+        assert_eq!(next().unwrap(), "5,\"a\n\"\n");
+        late.join().unwrap().unwrap();
+        assert_eq!((next().unwrap(), next()), ("7,8".to_owned(), None));
     }
 }

@@ -50,7 +50,7 @@ pub enum FitError {
         batch: usize,
     },
     /// Rows could be read when their statistics were taken and cannot any more.
-    #[error("{0}; did the file change while it was trained on?")]
+    #[error("{0}; files must stay as they are while they are streamed")]
     Source(String),
     /// The checkpoint belongs to a fit of other rows or options.
     #[error(

@@ -8,6 +8,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use edgevae_core::format::Missing;
@@ -147,11 +148,14 @@ impl Streamed {
         on_rows: &mut (dyn FnMut(RowProgress) + Send),
     ) -> Result<Self, TrainError> {
         let mut sources = vec![Source::open(&paths[0], read)?];
+        sources[0].close();
         let names = sources[0].feature_names.clone();
         let has_labels = sources[0].has_labels;
         let others = ReadOptions { features: Features::Named(names.clone()), ..read.clone() };
         for path in &paths[1..] {
-            sources.push(Source::open(path, &others)?);
+            let mut source = Source::open(path, &others)?;
+            source.close();
+            sources.push(source);
         }
         if names.len() > usize::from(u16::MAX) {
             return Err(TrainError::TooManyFeatures(names.len()));
@@ -268,7 +272,7 @@ impl Streamed {
         let start = Instant::now();
         let mut windows = StreamWindows {
             files: Shuffled::new(sources, &index),
-            rows_before: index.rows_before,
+            index,
             roles,
             scaler: &scaler,
             sample: sample.view(),
@@ -312,7 +316,7 @@ fn gather(names: Vec<String>, has_labels: bool, samples: [(Role, Sample); 4]) ->
 /// Windows of files that are read again for each epoch.
 struct StreamWindows<'a> {
     files: Shuffled,
-    rows_before: Vec<u64>,
+    index: Index,
     roles: Roles,
     scaler: &'a Scaler,
     sample: ArrayView2<'a, f32>,
@@ -331,44 +335,55 @@ impl Windows for StreamWindows<'_> {
         let width = self.scaler.mean.len();
         let window = (WINDOW / size_of::<f32>() / width).max(1) * width;
         let source = self.files.pass(&mut stream(self.seed, Purpose::Order, epoch));
-        let (scaler, roles, rows_before) = (self.scaler, self.roles, &self.rows_before);
+        let (scaler, roles, index) = (self.scaler, self.roles, &self.index);
         // One window waits while another is trained on.
         let (full, windows) = mpsc::sync_channel::<Vec<f32>>(0);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let threads = self.threads;
-            let reader = scope.spawn(move || {
+            let read = move || {
                 let mut filling = Vec::with_capacity(window);
+                let mut found = vec![0; index.files.len()];
                 let work = |kept: &mut Vec<f32>, block: &Block| {
                     kept.clear();
                     for (row, cells) in block.cells.chunks_exact(width).enumerate() {
-                        let number = rows_before[block.file] + block.row_number(row) - 1;
+                        let number = index.rows_before[block.file] + block.row_number(row) - 1;
                         if roles.of(number, block.labels.get(row).copied()) == Role::Fit {
                             kept.extend_from_slice(cells);
                         }
                     }
                     scaler.transform_in_place(kept);
                 };
-                let deliver = |kept: &mut Vec<f32>, _: &Block| {
+                let deliver = |kept: &mut Vec<f32>, block: &Block| {
+                    found[block.file] += block.rows();
                     let mut kept = &kept[..];
                     while !kept.is_empty() {
                         let (now, later) = kept.split_at(kept.len().min(window - filling.len()));
                         filling.extend_from_slice(now);
                         kept = later;
                         if filling.len() == window {
-                            let filled = std::mem::replace(&mut filling, Vec::with_capacity(window));
-                            full.send(filled).map_err(|_| Stopped::NotWanted)?;
+                            full.send(std::mem::take(&mut filling)).map_err(|_| Stopped::NotWanted)?;
+                            // Not before: while the window waits to be taken, the one before it still exists.
+                            filling.reserve_exact(window);
                         }
                     }
                     Ok(())
                 };
-                match for_each_block(source, threads, Vec::new, work, deliver) {
+                let read = for_each_block(source, threads, Vec::new, work, deliver);
+                let changed = index.files.iter().zip(&found).find(|((_, rows), found)| rows != *found);
+                if let (Ok(_), Some(((name, rows), found))) = (&read, changed) {
+                    return Err(FitError::Source(format!("{name} has {found} rows, had {rows}")));
+                }
+                match read {
                     Ok(_) if filling.is_empty() => Ok(()),
                     // Nobody to send to: the fit has failed and says so itself.
                     Ok(_) => full.send(filling).or(Ok(())),
                     Err(Stopped::NotWanted) => Ok(()),
                     Err(Stopped::Data(error)) => Err(FitError::Source(error.to_string())),
                 }
-            });
+            };
+            let reader = thread::Builder::new()
+                .spawn_scoped(scope, read)
+                .map_err(|error| FitError::Threads { threads: 1, reason: error.to_string() })?;
             let mut rows = 0;
             let result = windows.iter().try_for_each(|window| {
                 let view = ArrayView2::from_shape((window.len() / width, width), &window).expect("whole rows");
@@ -379,7 +394,7 @@ impl Windows for StreamWindows<'_> {
             });
             // Lets the reader go when the fit has failed.
             drop(windows);
-            let read = reader.join().expect("reading does not panic");
+            let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             result.and(read)
         })
     }
@@ -402,5 +417,48 @@ enum Stopped {
 impl From<DataError> for Stopped {
     fn from(error: DataError) -> Self {
         Self::Data(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn rows(count: usize) -> String {
+        (0..count).fold("a,b\n".to_owned(), |text, row| text + &format!("{},{}\n", row % 7, row % 11))
+    }
+
+    /// What a fit of two files says after `change` was done to the second between two epochs.
+    fn after(change: impl FnOnce(&std::path::Path)) -> Result<(), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["one.csv", "two.csv"].map(|name| dir.path().join(name)).to_vec();
+        paths.iter().for_each(|path| fs::write(path, rows(30_000)).unwrap());
+        let options =
+            Options { preset: Preset::Reference, epochs: 2, hidden: vec![4], latent: 1, ..Options::default() };
+        let mut streamed = Streamed::open(&paths, &ReadOptions::default(), &options, &mut |_| {}).unwrap();
+        let dataset = std::mem::take(&mut streamed.dataset);
+        let mut change = Some(change);
+        let on_epoch = &mut |_: &EpochRecord| {
+            change.take().into_iter().for_each(|change| change(&paths[1]));
+            ControlFlow::Continue(())
+        };
+        let fitted = streamed.fit(Checkpoints::none(), &dataset, Missing::Error, &options, &mut |_| {}, on_epoch);
+        fitted.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_streamed_is_named_with_its_rows() {
+        assert_eq!(after(|_| {}), Ok(()));
+        for count in [29_000, 10, 30_001, 300_000] {
+            let error = after(|path| fs::write(path, rows(count)).unwrap()).unwrap_err();
+            let expected = format!("two.csv has {count} rows, had 30000; files must stay");
+            assert!(error.contains(&expected), "{error}");
+        }
+        let error = after(|path| fs::write(path, rows(30_000).replace("\n6,", "\nx,")).unwrap()).unwrap_err();
+        assert!(error.contains("two.csv: line") && error.contains("\"x\""), "{error}");
+        let error = after(|path| fs::remove_file(path).unwrap()).unwrap_err();
+        assert!(error.contains("two.csv"), "{error}");
     }
 }

@@ -41,7 +41,7 @@ fn file() -> File {
 fn load(label: &str, ignore: &str, missing: Missing) -> Result<Loaded, String> {
     let options =
         ReadOptions { label: Some(label.into()), ignore: vec![ignore.into()], missing, ..ReadOptions::default() };
-    let source = blocks(file(), "t.parquet".into(), &options);
+    let source = blocks(file(), Path::new("t.parquet"), "t.parquet".into(), &options);
     source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
 }
 
@@ -141,7 +141,7 @@ fn damage_is_an_error_and_no_panic() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         let options = ReadOptions { ignore: vec!["t".into()], missing: Missing::Mean, ..ReadOptions::default() };
-        blocks(file, "t.parquet".into(), &options).and_then(|source| collect(source, 1))
+        blocks(file, Path::new("t.parquet"), "t.parquet".into(), &options).and_then(|source| collect(source, 1))
     };
     for length in 0..bytes.len() {
         assert!(read(&bytes[..length]).is_err(), "cut to {length} bytes");
@@ -163,7 +163,7 @@ fn scores_read_back_as_they_were_written() {
     writer.finish().unwrap();
     out.rewind().unwrap();
     let options = ReadOptions { label: Some("is_anomaly".into()), ..ReadOptions::default() };
-    let loaded = collect(blocks(out, "t.parquet".into(), &options).unwrap(), 2).unwrap();
+    let loaded = collect(blocks(out, Path::new("t.parquet"), "t.parquet".into(), &options).unwrap(), 2).unwrap();
     assert_eq!(
         (loaded.dataset.names, loaded.dataset.features.nrows()),
         (vec!["row".into(), "score".into()], GROUP + 3)
