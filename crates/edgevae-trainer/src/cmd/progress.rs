@@ -14,42 +14,93 @@ const PLAIN_LINES: usize = 10;
 /// Time between the lines that a stream prints there.
 const PLAIN_PAUSE: Duration = Duration::from_secs(10);
 
-pub enum Progress {
+pub struct Progress {
+    output: Output,
+    fits: usize,
+    /// Of each fit.
+    epochs: usize,
+    pace: Mutex<Pace>,
+}
+
+enum Output {
     Bar(ProgressBar),
-    Lines { fits: usize, epochs: usize, last: Mutex<Instant> },
+    Lines { last: Mutex<Instant> },
     Quiet,
+}
+
+/// How far the rows of a stream are, and how many of them this run has read.
+struct Pace {
+    since: Instant,
+    /// Fits that are complete.
+    fits: usize,
+    last: RowProgress,
+    read: u64,
+}
+
+impl Pace {
+    fn new(since: Instant) -> Self {
+        Self { since, fits: 0, last: RowProgress { epoch: 0, rows: 0, of: 0 }, read: 0 }
+    }
+
+    fn advance(&mut self, now: RowProgress) {
+        let last = std::mem::replace(&mut self.last, now);
+        self.fits += usize::from(now.epoch < last.epoch);
+        self.read += if now.epoch == last.epoch { now.rows.saturating_sub(last.rows) } else { now.rows };
+    }
+
+    /// Rows a second, and the time that the rest of all fits takes at that pace.
+    fn rate_and_left(&self, fits: usize, epochs: usize, at: Instant) -> (f64, Duration) {
+        let RowProgress { epoch, rows, of } = self.last;
+        let rate = self.read as f64 / (at - self.since).as_secs_f64().max(1e-9);
+        let done = self.fits * epochs + epoch.saturating_sub(1);
+        let left = (fits * epochs).saturating_sub(done) as f64 * of as f64 - rows as f64;
+        (rate, Duration::try_from_secs_f64(left / rate).unwrap_or_default())
+    }
 }
 
 impl Progress {
     pub fn new(epochs: usize, quiet: bool) -> Self {
-        if quiet {
-            return Self::Quiet;
-        }
-        if !std::io::stderr().is_terminal() {
-            return Self::Lines { fits: 1, epochs, last: Mutex::new(Instant::now()) };
-        }
-        let style = ProgressStyle::with_template("{bar:24} epoch {pos}/{len}  {msg}  {eta} left");
-        let bar = ProgressBar::new(epochs as u64);
-        bar.set_style(style.expect("the template is constant and valid"));
-        Self::Bar(bar)
+        let output = if quiet {
+            Output::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Output::Bar(
+                ProgressBar::new(epochs as u64).with_style(style("{bar:24} epoch {pos}/{len}  {msg}  {eta} left")),
+            )
+        } else {
+            Output::Lines { last: Mutex::new(Instant::now()) }
+        };
+        Self { output, fits: 1, epochs, pace: Mutex::new(Pace::new(Instant::now())) }
     }
 
-    /// Sets how many fits there are, of how many epochs, where that is known only once the data are.
+    /// Sets how many fits there are, of how many epochs, where that is known only once the data are; they begin now.
     pub fn set_epochs(&mut self, several: usize, each: usize) {
-        match self {
-            Self::Bar(bar) => bar.set_length((several * each) as u64),
-            Self::Lines { fits, epochs, .. } => (*fits, *epochs) = (several, each),
-            Self::Quiet => {}
+        (self.fits, self.epochs) = (several, each);
+        // The pace of the statistics says nothing about that of the fit.
+        self.pace = Mutex::new(Pace::new(Instant::now()));
+        if let Output::Bar(bar) = &self.output {
+            bar.set_length((several * each) as u64);
+        }
+    }
+
+    /// Goes on where a checkpoint is: after so many complete fits, and so many epochs of the next.
+    pub fn resume(&self, fits: usize, epochs: usize) {
+        if let Ok(mut pace) = self.pace.lock() {
+            pace.fits = fits;
+        }
+        if let Output::Bar(bar) = &self.output {
+            bar.set_position((fits * self.epochs + epochs) as u64);
+            bar.reset_eta();
         }
     }
 
     pub fn epoch(&self, record: &EpochRecord) {
-        match self {
-            Self::Bar(bar) => {
+        let Self { fits, epochs, .. } = self;
+        match &self.output {
+            Output::Bar(bar) => {
                 bar.set_message(summary(record));
                 bar.inc(1);
             }
-            Self::Lines { fits, epochs, .. } => {
+            Output::Lines { .. } => {
                 let step = epochs.div_ceil((PLAIN_LINES / fits).max(1));
                 let first = *fits == 1 && record.epoch == 1;
                 if first || record.epoch == *epochs || record.epoch.is_multiple_of(step) {
@@ -57,44 +108,79 @@ impl Progress {
                     note!("{which}epoch {}/{epochs}  {}", record.epoch, summary(record));
                 }
             }
-            Self::Quiet => {}
+            Output::Quiet => {}
         }
     }
 
     /// How far a stream has come, how fast, and how long it will take.
-    pub fn rows(&self, progress: RowProgress, since: Instant) {
-        let RowProgress { epoch, rows, of } = progress;
-        let text = |epochs: u64| {
-            let done = epoch.saturating_sub(1) as f64 * of as f64 + rows as f64;
-            let rate = done / since.elapsed().as_secs_f64().max(1e-9);
-            let left = Duration::try_from_secs_f64((epochs as f64 * of as f64 - done) / rate).unwrap_or_default();
-            match epoch {
-                0 => format!("statistics: {rows} rows, {rate:.0} a second"),
-                _ => format!("{rows} of {of} rows, {rate:.0} a second, {} left", HumanDuration(left)),
+    pub fn rows(&self, progress: RowProgress) {
+        let now = Instant::now();
+        let (fits, epochs) = (self.fits, self.epochs);
+        let (rate, left) = match self.pace.lock() {
+            Ok(mut pace) => {
+                pace.advance(progress);
+                pace.rate_and_left(fits, epochs, now)
             }
+            Err(_) => return,
         };
-        match self {
-            Self::Bar(bar) => bar.set_message(text(bar.length().unwrap_or_default())),
-            Self::Lines { epochs, last, .. } => {
+        let RowProgress { epoch, rows, of } = progress;
+        let text = || match epoch {
+            0 => format!("statistics: {rows} rows, {rate:.0} a second"),
+            _ => format!("{rows} of {of} rows, {rate:.0} a second, {} left", HumanDuration(left)),
+        };
+        match &self.output {
+            Output::Bar(bar) => {
+                // The bar counts epochs; rows know the time left better than it does.
+                bar.set_style(style("{bar:24} epoch {pos}/{len}  {msg}"));
+                bar.set_message(text());
+            }
+            Output::Lines { last } => {
                 let Ok(mut last) = last.lock() else { return };
                 if last.elapsed() >= PLAIN_PAUSE {
-                    *last = Instant::now();
-                    note!("epoch {epoch}/{epochs}  {}", text(*epochs as u64));
+                    *last = now;
+                    note!("epoch {epoch}/{epochs}  {}", text());
                 }
             }
-            Self::Quiet => {}
+            Output::Quiet => {}
         }
     }
 
     pub fn finish(&self) {
-        if let Self::Bar(bar) = self {
+        if let Output::Bar(bar) = &self.output {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are constant and valid")
 }
 
 fn summary(record: &EpochRecord) -> String {
     let EpochRecord { beta, reconstruction_loss, kl, objective, .. } = record;
     let validation = record.validation_objective.map(|value| format!("  validation {value:.3}")).unwrap_or_default();
     format!("beta {beta:.2}  reconstruction {reconstruction_loss:.3}  kl {kl:.3}  objective {objective:.3}{validation}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_counts_the_epochs_of_all_fits_at_the_pace_of_this_run() {
+        let start = Instant::now();
+        let second = |seconds| start + Duration::from_secs(seconds);
+        let rows = |epoch, rows| RowProgress { epoch, rows, of: 100 };
+        // On from a checkpoint with one complete fit and seven epochs of the second.
+        let mut pace = Pace { fits: 1, ..Pace::new(start) };
+        pace.advance(rows(8, 50));
+        assert_eq!(pace.rate_and_left(3, 10, second(1)), (50.0, Duration::from_secs(25)));
+        pace.advance(rows(8, 100));
+        pace.advance(rows(9, 50));
+        assert_eq!(pace.rate_and_left(3, 10, second(3)), (50.0, Duration::from_secs(23)));
+        pace.advance(rows(9, 100));
+        pace.advance(rows(10, 100));
+        pace.advance(rows(1, 50));
+        assert_eq!(pace.rate_and_left(3, 10, second(7)), (50.0, Duration::from_secs(19)));
+    }
 }

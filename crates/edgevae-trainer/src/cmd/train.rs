@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -157,6 +156,9 @@ impl Cmd {
                 (dataset, source, Some(streamed))
             }
             paths => {
+                if paths.is_some() {
+                    config.stream = Some(false);
+                }
                 let (dataset, source) = load(&config, paths, &options)?;
                 (dataset, source, None)
             }
@@ -219,11 +221,13 @@ impl Job {
             })
         };
         let (from, resume) = from.unzip();
+        if let Some(checkpoint) = &from {
+            progress.resume(checkpoint.networks(), checkpoint.epochs());
+        }
         let checkpoints = Checkpoints::new(from, *every, save);
-        let since = Instant::now();
         let fitted = match streamed {
             Some(streamed) => {
-                let on_rows = &mut |rows| progress.rows(rows, since);
+                let on_rows = &mut |rows| progress.rows(rows);
                 streamed.fit(checkpoints, dataset, source.missing(), options, on_rows, on_epoch)
             }
             None => Fitted::new_from(checkpoints, dataset, source.missing(), options, on_epoch),
@@ -344,8 +348,7 @@ fn open_stream(
         options.split
     );
     let read = read_options(config)?;
-    let start = Instant::now();
-    let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows, start))?;
+    let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows))?;
     let dataset = std::mem::take(&mut streamed.dataset);
     let source = Source::Files {
         paths,
