@@ -69,8 +69,8 @@ config! {
     /// Format of the files [default: by the extension, CSV for any that is not known]
     #[arg(long)]
     format: Format,
-    /// Read the files again for each epoch instead of holding them in memory [default: when they are larger than half of
-    /// the memory that is free]
+    /// Read the files again for each epoch instead of holding them in memory (--preset auto keeps a random sample of
+    /// their rows) [default: when they are larger than half of the memory that is free]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     stream: bool,
     /// Column of labels: 0/1, true/false or normal/anomaly
