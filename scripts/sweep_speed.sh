@@ -6,6 +6,8 @@
 # The other side twice: `edgevae train` 25 times, as without the command, and the sweep's own 25 runs with `--jobs 1`, which
 # draws no reports. Each side is run in turn, so that what else the machine does meets all of them.
 set -euo pipefail
+# EPOCHREALTIME and awk write and read decimals with a point.
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 [ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-trainer
 EDGEVAE=$(realpath "${EDGEVAE_BIN:-target/release/edgevae}")
