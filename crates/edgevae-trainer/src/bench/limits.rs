@@ -37,7 +37,7 @@ pub fn matrixmultiply(a: &Array2<f32>) -> f64 {
     GFLOP / median_seconds(1, || drop(std::hint::black_box(a.dot(a))))
 }
 
-pub fn measure(options: &BenchOptions) -> Limits {
+pub fn measure(options: &BenchOptions) -> anyhow::Result<Limits> {
     let a = square();
     let matrixmultiply = median((0..options.repeats).map(|_| matrixmultiply(&a)));
 
@@ -50,7 +50,7 @@ pub fn measure(options: &BenchOptions) -> Limits {
         Err(_) => product(),
     });
     let gemm = GFLOP / seconds;
-    let torch = options.torch.as_ref().and_then(|torch| torch.sgemm(EDGE));
+    let torch = options.torch.as_ref().map(|torch| torch.sgemm(EDGE)).transpose()?;
 
     let from = vec![1_u8; 256 << 20];
     let mut to = vec![0_u8; from.len()];
@@ -58,11 +58,11 @@ pub fn measure(options: &BenchOptions) -> Limits {
         to.copy_from_slice(&from);
         std::hint::black_box(&to);
     });
-    Limits {
+    Ok(Limits {
         sgemm: matrixmultiply.max(gemm).max(torch.unwrap_or(0.0)),
         sgemm_matrixmultiply: matrixmultiply,
         sgemm_gemm: gemm,
         sgemm_torch: torch,
         memory: 2.0 * from.len() as f64 / seconds / 1e9,
-    }
+    })
 }

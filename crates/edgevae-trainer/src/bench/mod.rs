@@ -49,12 +49,18 @@ pub struct Results {
 /// Measures everything; `progress` hears what comes next.
 ///
 /// # Errors
-/// A temporary file or a process that cannot be made, or a run that fails.
+/// A temporary file or a process that cannot be made, or a run that fails; PyTorch, where it is wanted, before anything is
+/// measured.
 pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Results> {
+    let cases = training::cases(options.quick);
+    if let (Some(torch), [case, ..]) = (&options.torch, &cases[..]) {
+        progress("whether PyTorch runs");
+        case.try_torch(torch)?;
+    }
     progress("limits of the machine");
-    let limits = limits::measure(options);
+    let limits = limits::measure(options)?;
     let mut times = Vec::new();
-    for case in training::cases(options.quick) {
+    for case in cases {
         progress(&format!("training {}", case.name()));
         times.push(training::measure(&case, options, &limits)?);
     }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use edgevae_core::format::Missing;
@@ -15,7 +16,7 @@ use super::{BenchOptions, Limits, limits, median, median_seconds};
 use crate::data::Dataset;
 use crate::data::synthetic::Synthetic;
 use crate::options::Options;
-use crate::scoring::score_rows;
+use crate::scoring::score_all;
 use crate::train;
 
 /// Times of the reference network.
@@ -28,7 +29,9 @@ pub struct ScoringTimes {
     /// Multiplications and additions of the network at the limit of sgemm, over its time. A product is rounded before it is
     /// added, as on a device; where a machine does not do both at once, half is the most that there is.
     pub memory_share_of_limit: f64,
-    /// `edgevae score` on a CSV file of 10 features, whole process, rows a second.
+    /// Time on one thread over time on two, rows in memory.
+    pub memory_two_threads: f64,
+    /// `edgevae score` on a CSV file of 10 features, whole process on all threads, rows a second.
     pub csv_rows_per_second: f64,
     /// Bytes of the CSV file, over the time in which the memory would copy them.
     pub csv_share_of_memory: f64,
@@ -41,23 +44,28 @@ pub fn measure(options: &BenchOptions, limits: &Limits) -> anyhow::Result<Scorin
     let reference = Synthetic::default().generate()?;
     let train_options = Options { epochs: 2, ..Options::default() };
     let trained = train::train(&reference, Missing::Error, &train_options, &mut |_| ControlFlow::Continue(()))?;
-    let multiply_adds = trained.model.model()?.multiply_adds() as f64;
+    let model = trained.model.model()?;
+    let multiply_adds = model.multiply_adds() as f64;
 
     let dataset = Synthetic { rows, ..Synthetic::default() }.generate()?;
-    let indices: Vec<usize> = (0..rows).collect();
+    let cells = dataset.features.as_slice().context("generated rows are one slice")?;
     let square = limits::square();
     let mut turns = Vec::new();
     for _ in 0..options.repeats {
         let limit = limits.sgemm / limits.sgemm_matrixmultiply * limits::matrixmultiply(&square);
-        let seconds = median_seconds(1, || {
-            std::hint::black_box(score_rows(&trained.model, dataset.features.view(), &indices).ok());
-        });
-        turns.push((seconds, 2.0 * multiply_adds * rows as f64 / 1e9 / limit / seconds));
+        let timed = |threads: usize| -> anyhow::Result<f64> {
+            let start = Instant::now();
+            let scores = score_all(&model, cells, threads);
+            std::hint::black_box(scores.map_err(|(row, error)| anyhow::anyhow!("row {}: {error}", row + 1))?);
+            Ok(start.elapsed().as_secs_f64())
+        };
+        let (seconds, two) = (timed(1)?, timed(2)?);
+        turns.push((seconds, 2.0 * multiply_adds * rows as f64 / 1e9 / limit / seconds, seconds / two));
     }
 
     let dir = tempfile::tempdir()?;
-    let (model, csv) = (dir.path().join("model.evae"), dir.path().join("rows.csv"));
-    std::fs::write(&model, trained.model.bytes())?;
+    let (model_path, csv) = (dir.path().join("model.evae"), dir.path().join("rows.csv"));
+    std::fs::write(&model_path, trained.model.bytes())?;
     let synth = Command::new(&options.binary)
         .args(["synth", "--rows", &rows.to_string(), "--out"])
         .arg(&csv)
@@ -65,13 +73,13 @@ pub fn measure(options: &BenchOptions, limits: &Limits) -> anyhow::Result<Scorin
         .stdout(Stdio::null())
         .status()?;
     anyhow::ensure!(synth.success(), "`edgevae synth` failed: {synth}");
-    let csv_seconds = score_file(options, &model, &csv)?;
+    let csv_seconds = score_file(options, &model_path, &csv)?;
     let bytes = std::fs::metadata(&csv)?.len() as f64;
     #[cfg(feature = "parquet")]
     let parquet_rows_per_second = {
         let parquet = dir.path().join("rows.parquet");
         write_parquet(&parquet, &dataset)?;
-        Some(rows as f64 / score_file(options, &model, &parquet)?)
+        Some(rows as f64 / score_file(options, &model_path, &parquet)?)
     };
     #[cfg(not(feature = "parquet"))]
     let parquet_rows_per_second = None;
@@ -79,6 +87,7 @@ pub fn measure(options: &BenchOptions, limits: &Limits) -> anyhow::Result<Scorin
         rows,
         memory_nanoseconds: 1e9 * median(turns.iter().map(|turn| turn.0)) / rows as f64,
         memory_share_of_limit: median(turns.iter().map(|turn| turn.1)),
+        memory_two_threads: median(turns.iter().map(|turn| turn.2)),
         csv_rows_per_second: rows as f64 / csv_seconds,
         csv_share_of_memory: bytes / 1e9 / limits.memory / csv_seconds,
         parquet_rows_per_second,

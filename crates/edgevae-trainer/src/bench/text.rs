@@ -14,7 +14,7 @@ impl Display for Results {
         )?;
         writeln!(out, "|---|---|---|---|---|")?;
         for times in &self.training {
-            let graph = times.graph_step_microseconds / times.step_microseconds;
+            let graph = times.faster_than_graph;
             let torch = times.faster_than_torch.map_or("not measured".into(), |ratio| format!("{ratio:.1}"));
             let TrainingTimes { shape, fit_share_of_limit, two_threads, .. } = times;
             writeln!(
@@ -64,13 +64,19 @@ impl Display for Results {
             "| memory, one thread | {} | {share:.0} % of sgemm |",
             in_millions(1e9 / scoring.memory_nanoseconds)
         )?;
+        writeln!(
+            out,
+            "| memory, two threads | {} | {:.2} times one thread |",
+            in_millions(1e9 / scoring.memory_nanoseconds * scoring.memory_two_threads),
+            scoring.memory_two_threads
+        )?;
         let share = 100.0 * scoring.csv_share_of_memory;
         writeln!(
             out,
-            "| CSV, whole process | {} | {share:.1} % of a memory copy |",
+            "| CSV, whole process, all threads | {} | {share:.1} % of a memory copy |",
             in_millions(scoring.csv_rows_per_second)
         )?;
-        write!(out, "| Parquet, whole process | {parquet} | |")
+        write!(out, "| Parquet, whole process, all threads | {parquet} | |")
     }
 }
 

@@ -1,9 +1,10 @@
-//! PyTorch beside us: run as a process, absent where it cannot be run.
+//! PyTorch beside us, run as a process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::median;
+use anyhow::Context as _;
+
 use crate::vae::Shape;
 
 /// A Python with PyTorch and the script of the same network.
@@ -31,22 +32,63 @@ impl Torch {
         command
     }
 
-    /// GFLOP/s of its matrix product on one core; `None` where it does not run.
-    pub fn sgemm(&self, edge: usize) -> Option<f64> {
-        let out = self.command().arg("-c").arg(SGEMM).arg(edge.to_string()).output().ok()?;
-        String::from_utf8(out.stdout).ok()?.trim().parse().ok()
+    /// GFLOP/s of its matrix product on one core.
+    ///
+    /// # Errors
+    /// When it does not run, with what it says.
+    pub fn sgemm(&self, edge: usize) -> anyhow::Result<f64> {
+        let out = self.run(self.command().arg("-c").arg(SGEMM).arg(edge.to_string()))?;
+        out.trim().parse().with_context(|| format!("{}: found {out:?}, expected GFLOP/s", self.python.display()))
     }
 
-    /// Median seconds of a fit on one thread; `None` where it does not run.
-    pub fn fit_seconds(&self, data: &Path, shape: &Shape, epochs: usize, repeats: usize) -> Option<f64> {
+    /// Seconds of a fit on one thread.
+    ///
+    /// # Errors
+    /// When it does not run, with what it says, or prints no `fit_seconds`.
+    pub fn fit_seconds(&self, data: &Path, shape: &Shape, epochs: usize) -> anyhow::Result<f64> {
         let hidden = shape.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let run = || -> Option<f64> {
-            let mut command = self.command();
-            command.arg(&self.script).arg(data).args(["--threads", "1", "--epochs", &epochs.to_string()]);
-            let out = command.args(["--hidden", &hidden, "--latent", &shape.latent.to_string()]).output().ok()?;
-            serde_json::from_slice::<serde_json::Value>(&out.stdout).ok()?["fit_seconds"].as_f64()
+        let mut command = self.command();
+        command.arg(&self.script).arg(data).args(["--threads", "1", "--epochs", &epochs.to_string()]);
+        let out = self.run(command.args(["--hidden", &hidden, "--latent", &shape.latent.to_string()]))?;
+        let seconds = serde_json::from_str(&out).ok().and_then(|json: serde_json::Value| json["fit_seconds"].as_f64());
+        seconds.with_context(|| {
+            format!("{}: found {:?}, expected JSON with `fit_seconds`", self.script.display(), out.trim())
+        })
+    }
+
+    /// What a command prints.
+    fn run(&self, command: &mut Command) -> anyhow::Result<String> {
+        let out = command.output().with_context(|| format!("{}: cannot be started", self.python.display()))?;
+        anyhow::ensure!(
+            out.status.success(),
+            "{}, which --torch asked for, failed: {}; its messages:\n{}",
+            command.get_program().display(),
+            out.status,
+            String::from_utf8_lossy(&out.stderr).trim()
+        );
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::likelihood::Likelihood;
+
+    #[test]
+    fn a_peer_that_fails_is_an_error_with_its_messages() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("fit");
+        let shape = Shape { inputs: 2, hidden: vec![3], latent: 1, likelihood: Likelihood::Mse };
+        let run = |python: &str, text: &str| {
+            std::fs::write(&script, text).unwrap();
+            let torch = Torch { python: python.into(), script: script.clone() };
+            torch.fit_seconds(Path::new("rows.csv"), &shape, 1).map_err(|error| format!("{error:#}"))
         };
-        let times: Option<Vec<f64>> = (0..repeats).map(|_| run()).collect();
-        Some(median(times?.into_iter()))
+        assert_eq!(run("sh", "echo '{\"fit_seconds\": 1.5}'"), Ok(1.5));
+        let error = run("sh", "echo no module named torch >&2; exit 3").unwrap_err();
+        assert!(error.contains("no module named torch") && error.contains('3'), "{error}");
+        assert!(run("sh", "echo 7").unwrap_err().contains("expected JSON with `fit_seconds`"));
+        assert!(run("no-such-python", "").unwrap_err().contains("no-such-python: cannot be started"));
     }
 }

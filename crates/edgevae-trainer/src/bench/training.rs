@@ -7,7 +7,7 @@ use std::time::Instant;
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
-use super::{BenchOptions, Limits, limits, median, median_seconds};
+use super::{BenchOptions, Limits, Torch, limits, median, median_seconds};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
 use crate::fit::epoch::epoch;
@@ -59,6 +59,8 @@ pub struct TrainingTimes {
     pub step_microseconds: f64,
     /// The same step as a dfdx graph with its tape.
     pub graph_step_microseconds: f64,
+    /// The graph's time over ours.
+    pub faster_than_graph: f64,
     /// Where a step's time goes.
     pub shares: Shares,
     /// Whole fit on one thread.
@@ -71,6 +73,18 @@ pub struct TrainingTimes {
     pub torch_fit_seconds: Option<f64>,
     /// PyTorch's time over ours.
     pub faster_than_torch: Option<f64>,
+}
+
+/// What one turn measures.
+struct Turn {
+    limit: f64,
+    /// Seconds of fits on one thread and on two, and of PyTorch's.
+    one: f64,
+    two: f64,
+    torch: Option<f64>,
+    /// Seconds of a step, and of one as a graph.
+    step: f64,
+    graph_step: f64,
 }
 
 impl Case {
@@ -90,6 +104,11 @@ impl Case {
     fn table(&self) -> anyhow::Result<Array2<f32>> {
         let features = self.shape.inputs;
         Ok(Synthetic { rows: self.rows, features, ..Synthetic::default() }.generate()?.features)
+    }
+
+    /// One epoch by PyTorch.
+    pub fn try_torch(&self, torch: &Torch) -> anyhow::Result<()> {
+        torch.fit_seconds(write_csv(&self.table()?)?.path(), &self.shape, 1).map(|_| ())
     }
 
     fn options(&self, threads: usize) -> FitOptions {
@@ -126,11 +145,14 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
     let mut state = TrainingState::new(&case.shape, 0);
     let mut step = Step::new(&case.shape, BATCH, 1, Level::best());
     let mut windows = InMemory(scaled.view());
-    let start = Instant::now();
-    for _ in 0..case.epochs {
-        epoch(&mut step, &mut windows, &mut state, &fit_options, 1.0)?;
-    }
-    let seconds = start.elapsed().as_secs_f64();
+    let mut epochs = |step: &mut Step, state: &mut TrainingState| -> anyhow::Result<f64> {
+        let start = Instant::now();
+        for _ in 0..case.epochs {
+            epoch(step, &mut windows, state, &fit_options, 1.0)?;
+        }
+        Ok(start.elapsed().as_secs_f64())
+    };
+    let seconds = epochs(&mut step, &mut state)?;
     let steps = case.rows.div_ceil(BATCH) * case.epochs;
     let clock = step.clock();
     let [data, sampling, forward, backward] =
@@ -141,31 +163,38 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
     let batch = scaled.select(Axis(0), &chosen);
     step.draw(&mut crate::fit::random::stream(0, crate::fit::random::Purpose::Noise, 0), BATCH);
     let eps = step.noise(BATCH);
-    let graph_step = rayon::ThreadPoolBuilder::new().num_threads(1).build()?.install(|| {
-        median_seconds(21, || {
-            let (_, gradient) =
-                graph::run(&case.shape, &state.parameters, batch.view(), batch.view(), eps.clone(), 1.0);
-            state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let graph_step = |state: &mut TrainingState| {
+        one.install(|| {
+            median_seconds(21, || {
+                let (_, gradient) =
+                    graph::run(&case.shape, &state.parameters, batch.view(), batch.view(), eps.clone(), 1.0);
+                state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
+            })
         })
-    });
+    };
 
     let timed = |threads: usize| -> anyhow::Result<f64> {
         let start = Instant::now();
         fit(scaled.view(), None, &case.options(threads), &mut |_| ControlFlow::Continue(()))?;
         Ok(start.elapsed().as_secs_f64())
     };
-    // In turns: a machine that slows down for a while does so for the limit and for both fits.
+    let csv = options.torch.as_ref().map(|torch| anyhow::Ok((torch, write_csv(&table)?))).transpose()?;
+    // In turns: a machine that slows down for a while does so for all that are compared.
     let square = limits::square();
     let mut turns = Vec::new();
     for _ in 0..options.repeats {
         let limit = limits.sgemm / limits.sgemm_matrixmultiply * limits::matrixmultiply(&square);
-        turns.push((limit, timed(1)?, timed(2)?));
+        let (one, two) = (timed(1)?, timed(2)?);
+        let torch = csv.as_ref().map(|(torch, csv)| torch.fit_seconds(csv.path(), &case.shape, case.epochs));
+        let torch = torch.transpose()?;
+        let step = epochs(&mut step, &mut state)? / steps as f64;
+        turns.push(Turn { limit, one, two, torch, step, graph_step: graph_step(&mut state) });
     }
-    let over_turns = |of: &dyn Fn(&(f64, f64, f64)) -> f64| median(turns.iter().map(of));
-    let fit_seconds = over_turns(&|turn| turn.1);
-    let torch_fit_seconds = match &options.torch {
-        Some(torch) => torch.fit_seconds(write_csv(&table)?.path(), &case.shape, case.epochs, options.repeats),
-        None => None,
+    let over_turns = |of: &dyn Fn(&Turn) -> f64| median(turns.iter().map(of));
+    let over_torch = |of: &dyn Fn(&Turn, f64) -> f64| -> Option<f64> {
+        let values: Option<Vec<f64>> = turns.iter().map(|turn| Some(of(turn, turn.torch?))).collect();
+        values.map(|values| median(values.into_iter()))
     };
     let flop = case.flop_per_row() * (case.rows * case.epochs) as f64;
     Ok(TrainingTimes {
@@ -173,14 +202,15 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
         rows: case.rows,
         epochs: case.epochs,
         flop_per_step: case.flop_per_row() * BATCH as f64,
-        step_microseconds: 1e6 * seconds / steps as f64,
-        graph_step_microseconds: 1e6 * graph_step,
+        step_microseconds: 1e6 * over_turns(&|turn| turn.step),
+        graph_step_microseconds: 1e6 * over_turns(&|turn| turn.graph_step),
+        faster_than_graph: over_turns(&|turn| turn.graph_step / turn.step),
         shares,
-        fit_seconds,
-        fit_share_of_limit: over_turns(&|(limit, one, _)| flop / 1e9 / limit / one),
-        two_threads: over_turns(&|(_, one, two)| one / two),
-        torch_fit_seconds,
-        faster_than_torch: torch_fit_seconds.map(|torch| torch / fit_seconds),
+        fit_seconds: over_turns(&|turn| turn.one),
+        fit_share_of_limit: over_turns(&|turn| flop / 1e9 / turn.limit / turn.one),
+        two_threads: over_turns(&|turn| turn.one / turn.two),
+        torch_fit_seconds: over_torch(&|_, torch| torch),
+        faster_than_torch: over_torch(&|turn, torch| torch / turn.one),
     })
 }
 

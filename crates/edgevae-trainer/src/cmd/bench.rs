@@ -23,9 +23,9 @@ pub struct Cmd {
     /// Script that fits the same network with PyTorch and prints JSON with `fit_seconds` [default: PyTorch is not measured]
     #[arg(long, value_name = "FILE.py")]
     torch: Option<PathBuf>,
-    /// Python with PyTorch
-    #[arg(long, value_name = "PATH", default_value = "python3")]
-    python: PathBuf,
+    /// Python with PyTorch [default: python3]
+    #[arg(long, value_name = "PATH", requires = "torch")]
+    python: Option<PathBuf>,
     /// Instead: time and memory of a fit against rows, features and width, as a table and as a picture in this file
     #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["json", "torch"])]
     growth: Option<PathBuf>,
@@ -52,7 +52,7 @@ impl Cmd {
             return terminal::print(table);
         }
         anyhow::ensure!(self.repeats > 0, "--repeats is 0; expected a whole number above 0");
-        let torch = self.torch.map(|script| Torch { python: self.python, script });
+        let torch = self.torch.map(|script| Torch { python: self.python.unwrap_or_else(|| "python3".into()), script });
         let options = BenchOptions { repeats: self.repeats, quick: self.quick, torch, binary };
         let results = bench::run(&options, progress)?;
         if self.json { terminal::print(serde_json::to_string_pretty(&results)?) } else { terminal::print(results) }
