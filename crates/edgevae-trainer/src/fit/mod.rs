@@ -291,6 +291,9 @@ fn fit_member(
     Ok(Fit { vae, history, kl_per_latent, best_epoch, stopped })
 }
 
+/// Rows that are looked at together after a fit: what the network makes of all of them may be larger than they are.
+const CHUNK: usize = 4096;
+
 /// KL of one latent of one row in nats: `-0.5 * (1 + logvar - mu² - exp(logvar))`.
 pub(crate) fn kl_term(mu: f32, logvar: f32) -> f64 {
     let (mu, logvar) = (f64::from(mu), f64::from(logvar));
@@ -299,18 +302,23 @@ pub(crate) fn kl_term(mu: f32, logvar: f32) -> f64 {
 
 /// KL of each latent in nats, averaged over the rows, in f64.
 fn kl_per_latent(vae: &Vae, rows: ArrayView2<f32>) -> Vec<f64> {
-    let (mu, logvar) = vae.encode(rows);
-    let mean = |(mu, logvar): (ndarray::ArrayView1<f32>, ndarray::ArrayView1<f32>)| {
-        mu.iter().zip(logvar).map(|(&mu, &logvar)| kl_term(mu, logvar)).sum::<f64>() / rows.nrows() as f64
-    };
-    mu.axis_iter(Axis(1)).zip(logvar.axis_iter(Axis(1))).map(mean).collect()
+    let mut sums = vec![-0.0; vae.shape().latent];
+    for rows in rows.axis_chunks_iter(Axis(0), CHUNK) {
+        let (mu, logvar) = vae.encode(rows);
+        for (mu, logvar) in mu.rows().into_iter().zip(logvar.rows()) {
+            sums.iter_mut().zip(mu).zip(logvar).for_each(|((sum, &mu), &logvar)| *sum += kl_term(mu, logvar));
+        }
+    }
+    sums.into_iter().map(|sum: f64| sum / rows.nrows() as f64).collect()
 }
 
 /// The objective of rows at `z = mu`, without noise, in f64.
 fn objective_at_mu(vae: &Vae, rows: ArrayView2<f32>, beta: f32) -> f64 {
-    let (x_hat, logvar) = vae.reconstruct_with_logvar(rows);
-    let terms = x_hat.iter().zip(rows).zip(&logvar);
-    let loss: f64 = terms.map(|((&x_hat, &x), &logvar)| negative_log_likelihood(x_hat, x, logvar)).sum();
+    let loss = rows.axis_chunks_iter(Axis(0), CHUNK).fold(-0.0, |sum, rows| {
+        let (x_hat, logvar) = vae.reconstruct_with_logvar(rows);
+        let terms = x_hat.iter().zip(rows).zip(&logvar);
+        terms.fold(sum, |sum, ((&x_hat, &x), &logvar)| sum + negative_log_likelihood(x_hat, x, logvar))
+    });
     let kl: f64 = kl_per_latent(vae, rows).iter().sum();
     loss / rows.nrows() as f64 + f64::from(beta) * kl
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::objective::{BackwardSample, Loss, Sample, Variance};
 use super::products::{BackwardInput, Forward, Sides, turn, wide_is_input};
-use super::simd::{LANES, Lanes, Level};
+use super::simd::{LANES, Lanes, Level, MAX_BLOCK};
 use crate::likelihood::Likelihood;
 use crate::vae::{Linear, Shape};
 
@@ -79,8 +79,7 @@ impl Part {
             turned: layers.iter().map(turned).collect(),
             loss: zeros(1),
             kl: zeros(1),
-            // A block is at most 12 wide.
-            packed: vec![0.0; 12 * widest],
+            packed: vec![0.0; MAX_BLOCK * widest],
             clock: PartClock::default(),
         }
     }

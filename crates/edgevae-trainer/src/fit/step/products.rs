@@ -5,7 +5,7 @@
 //! so no sum depends on the width of a vector, on the number of tiles in a call or on threads. Sizes need not be
 //! multiples of anything.
 
-use super::simd::{Kernel, LANES, Lanes, Level, Sums};
+use super::simd::{Kernel, LANES, Lanes, Level, MAX_BLOCK, Sums};
 
 /// Something done to the indices `start..start + M` of a dimension at once.
 trait Block {
@@ -16,6 +16,7 @@ trait Block {
 /// a block of 2 that leaves most registers idle.
 #[inline(always)]
 fn in_blocks<S: Sums>(len: usize, work: &mut impl Block) {
+    const { assert!(S::BLOCK <= MAX_BLOCK, "scratch is for blocks of `MAX_BLOCK`") };
     let count = len.div_ceil(S::BLOCK);
     let mut start = 0;
     for rest in (1..=count).rev() {

@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 /// Numbers that advance together.
 pub const LANES: usize = 16;
 
+/// The largest [`Sums::BLOCK`].
+pub const MAX_BLOCK: usize = 12;
+
 /// One value of [`LANES`] rows of a batch, or of [`LANES`] features.
 pub type Lanes = [f32; LANES];
 
