@@ -245,7 +245,7 @@ fn without_a_clip_readings_beyond_what_a_stored_byte_can_be_have_the_bits_of_the
     for heads in [vec![kind], vec![kind, HeadKind::Histogram { bins: 5 }, HeadKind::Isolation { trees: 4, depth: 3 }]] {
         let file = build(&[5, 2, 5, 3], &Recipe { heads, ..Recipe::new(Missing::Error, 6, 0.5) });
         let far = [7.9, 8.0, 8.1, -8.1, 12.5, -900.0, 1e6, -1e9];
-        let cells: Vec<f32> = (0..3 * 40).map(|at| far[at * 7 % 8] * if at % 5 == 0 { 0.1 } else { 1.0 }).collect();
+        let cells: Vec<f32> = (0..3 * 150).map(|at| far[at * 7 % 8] * if at % 5 == 0 { 0.1 } else { 1.0 }).collect();
         agrees(&file, &cells);
         assert_eq!(by_core(&file.model().unwrap(), &cells).1, None, "each has a score");
     }
@@ -254,8 +254,8 @@ fn without_a_clip_readings_beyond_what_a_stored_byte_can_be_have_the_bits_of_the
 #[test]
 fn every_kernel_scores_the_reference_shape_with_every_count_of_rows() {
     let file = model(&[64, 32, 8, 32, 64, 10], Missing::Error, 1, 0.3);
-    let cells: Vec<f32> = (0..10 * 70).map(|i| ((i * 7919) % 101) as f32 * 0.04 - 2.0).collect();
-    for rows in 0..70 {
+    let cells: Vec<f32> = (0..10 * 140).map(|i| ((i * 7919) % 101) as f32 * 0.04 - 2.0).collect();
+    for rows in 0..140 {
         agrees(&file, &cells[..10 * rows]);
     }
 }
@@ -263,19 +263,19 @@ fn every_kernel_scores_the_reference_shape_with_every_count_of_rows() {
 #[test]
 fn a_wide_network_gives_the_bits_of_the_core() {
     let file = model(&[131, 67, 3, 129, 300], Missing::Error, 2, 0.1);
-    let cells: Vec<f32> = (0..300 * 37).map(|i| ((i * 7919) % 1009) as f32 * 0.004 - 2.0).collect();
+    let cells: Vec<f32> = (0..300 * 150).map(|i| ((i * 7919) % 1009) as f32 * 0.004 - 2.0).collect();
     agrees(&file, &cells);
 }
 
 #[test]
 fn missing_readings_follow_the_policy_of_the_model() {
-    let mut cells: Vec<f32> = (0..3 * 50).map(|i| (i % 7) as f32 * 0.3 - 1.0).collect();
-    cells[3 * 20 + 1] = f32::NAN;
+    let mut cells: Vec<f32> = (0..3 * 150).map(|i| (i % 7) as f32 * 0.3 - 1.0).collect();
+    cells[3 * 120 + 1] = f32::NAN;
     for policy in [Missing::Error, Missing::Drop, Missing::Mean] {
         let file = model(&[5, 2, 5, 3], policy, 3, 0.5);
         agrees(&file, &cells);
         let found = by_core(&file.model().unwrap(), &cells).1;
-        let expected = (policy != Missing::Mean).then_some((20, ScoreError::NonFinite { index: 1 }));
+        let expected = (policy != Missing::Mean).then_some((120, ScoreError::NonFinite { index: 1 }));
         assert_eq!(found, expected);
     }
 }
@@ -283,9 +283,9 @@ fn missing_readings_follow_the_policy_of_the_model() {
 #[test]
 fn infinities_and_overflow_are_the_errors_of_the_core_in_every_lane() {
     let file = model(&[5, 2, 5, 3], Missing::Mean, 4, 0.5);
-    for row in 0..40 {
+    for row in 0..150 {
         for (value, error) in [(f32::INFINITY, ScoreError::NonFinite { index: 2 }), (3e38, ScoreError::Overflow)] {
-            let mut cells = vec![0.25; 3 * 40];
+            let mut cells = vec![0.25; 3 * 150];
             cells[3 * row + 2] = value;
             agrees(&file, &cells);
             assert_eq!(by_core(&file.model().unwrap(), &cells).1, Some((row, error)));

@@ -20,6 +20,7 @@ macro_rules! strips {
         pub const ROWS: usize = $lanes * $vectors;
         /// Outputs that advance together.
         pub const STRIP: usize = $strip;
+        const _: () = assert!(STRIP == 4, "`forward` takes what a strip of 4 leaves");
 
         /// One feature of a block's rows.
         type Feature = [$vector; $vectors];
@@ -81,7 +82,6 @@ macro_rules! strips {
                     continue;
                 }
                 match outputs {
-                    4 => strip::<4>(layer, bias_and_weight, x, slots, write),
                     2 => strip::<2>(layer, bias_and_weight, x, slots, write),
                     _ => strip::<1>(layer, bias_and_weight, x, slots, write),
                 }
