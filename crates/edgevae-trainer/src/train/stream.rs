@@ -19,7 +19,8 @@ use super::rows::{self, Rows};
 use super::sample::Sample;
 use super::{Fitted, TrainError, fit_options};
 use crate::data::block::Block;
-use crate::data::error::DataError;
+use crate::data::csv::Looks;
+use crate::data::error::{DataError, Problem};
 use crate::data::options::{Features, ReadOptions};
 use crate::data::pipeline::for_each_block;
 use crate::data::shuffled::{Index, Shuffled, index};
@@ -205,7 +206,8 @@ impl Streamed {
                 on_rows(RowProgress { epoch: 0, rows: seen, of: 0 });
                 Ok::<_, TrainError>(())
             },
-        )?;
+        )
+        .map_err(of_stream)?;
         let (dataset, row_numbers, split) = gather(names, has_labels, samples);
         if split.fit.len() < 2 {
             let why = "the rest is for test, calibration and validation".to_owned();
@@ -288,6 +290,16 @@ impl Streamed {
         let n_fitted = fitted as usize;
         Ok(Fitted { dataset, missing, rows: split, n_fitted, network, fit_seconds, warnings })
     }
+}
+
+/// The error with advice that holds for a stream.
+fn of_stream(mut error: TrainError) -> TrainError {
+    if let TrainError::Data(DataError { problem: Problem::NotANumber { looks, .. }, .. }) = &mut error
+        && matches!(looks, Looks::Text | Looks::Time)
+    {
+        *looks = Looks::Streamed;
+    }
+    error
 }
 
 /// The samples as one table, and their places in it.
@@ -446,6 +458,19 @@ mod tests {
         };
         let fitted = streamed.fit(Checkpoints::none(), &dataset, Missing::Error, &options, &mut |_| {}, on_epoch);
         fitted.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn text_in_a_streamed_file_is_not_advised_to_be_what_a_stream_has_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = [dir.path().join("rows.csv")];
+        for cell in ["pump", "2024-01-31 12:00"] {
+            fs::write(&paths[0], format!("a,b\n1,2\n3,{cell}\n")).unwrap();
+            let opened = Streamed::open(&paths, &ReadOptions::default(), &Options::default(), &mut |_| {});
+            let error = opened.err().unwrap().to_string();
+            assert!(error.contains("--ignore \"b\"") && error.contains("--stream=false"), "{error}");
+            assert!(!error.contains("--categorical") && !error.contains("--time"), "{error}");
+        }
     }
 
     #[test]

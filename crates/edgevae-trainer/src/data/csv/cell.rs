@@ -15,6 +15,8 @@ pub enum Looks {
     SeveralLines,
     /// Anything else, for instance the name of a category.
     Text,
+    /// Text or a time in a file that is streamed, where columns are numbers.
+    Streamed,
 }
 
 impl Looks {
@@ -31,6 +33,10 @@ impl Looks {
             Self::Label => {
                 format!("if it tells normal rows from anomalies choose --label {column:?}, else --ignore {column:?}")
             }
+            Self::Streamed => format!(
+                "mend the cell, leave the column out with --ignore {column:?}, or hold the rows in memory with --stream=false, \
+                 where text and times have their uses"
+            ),
             Self::Text => format!(
                 "mend the cell, or choose --categorical {column:?} if it holds categories, --ignore {column:?} if it holds names"
             ),
