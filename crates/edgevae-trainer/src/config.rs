@@ -70,7 +70,7 @@ config! {
     #[arg(long)]
     format: Format,
     /// Read the files again for each epoch instead of holding them in memory (--preset auto keeps a random sample of
-    /// their rows) [default: when they are larger than half of the memory that is free]
+    /// their rows) [default: when they would take more than half of the memory that is free]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     stream: bool,
     /// Column of labels: 0/1, true/false or normal/anomaly

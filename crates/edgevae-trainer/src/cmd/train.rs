@@ -14,6 +14,7 @@ use edgevae_trainer::data::block::Position;
 use edgevae_trainer::data::error::Problem;
 use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
 use edgevae_trainer::data::paths;
+use edgevae_trainer::data::size;
 use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord, FitError};
 use edgevae_trainer::input::{self, Input, InputError, Prepared, Request};
@@ -366,11 +367,12 @@ pub fn files(config: &Config) -> anyhow::Result<Option<Vec<PathBuf>>> {
     Ok(config.data.as_ref().map(|data| paths::expand(data)).transpose()?)
 }
 
-/// Whether the files are to be read again for each epoch: when that was asked for, or when they are larger than half of
-/// the memory that is free.
+/// Whether the files are to be read again for each epoch: when that was asked for, or when their rows would take more than
+/// half of the memory that is free.
 fn wants_stream(config: &Config, paths: &[PathBuf]) -> bool {
     config.stream.unwrap_or_else(|| {
-        let bytes: u64 = paths.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
+        let estimates = paths.iter().filter_map(|path| size::in_memory(path, config.format));
+        let bytes = estimates.fold(0, u64::saturating_add);
         memory::available().is_some_and(|available| bytes > available / 2)
     })
 }

@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod reading;
 pub mod scan;
 pub mod shuffled;
+pub mod size;
 pub mod source;
 pub mod split;
 pub mod synthetic;

@@ -52,6 +52,13 @@ pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> R
     })
 }
 
+/// Rows and columns of a file; `None` where it is no Parquet.
+pub(super) fn size(file: File) -> Option<(u64, u64)> {
+    let reader = guarded(|| SerializedFileReader::new(file).map_err(failed)).ok()?;
+    let metadata = reader.metadata().file_metadata();
+    Some((metadata.num_rows().try_into().ok()?, metadata.schema_descr().num_columns() as u64))
+}
+
 /// Blocks come as numbers: there is nothing to parse.
 struct Ready;
 

@@ -171,3 +171,9 @@ fn scores_read_back_as_they_were_written() {
     assert_eq!(loaded.dataset.features[[GROUP + 2, 1]].to_bits(), (rows as f32 * 0.1).to_bits());
     assert_eq!(loaded.dataset.labels.unwrap()[..2], [false, true]);
 }
+
+#[test]
+fn the_directory_tells_rows_and_columns() {
+    assert_eq!(size(file()), Some((6, 4)));
+    assert_eq!(size(tempfile::tempfile().unwrap()), None);
+}
