@@ -198,8 +198,15 @@ pub(super) fn warn_about_columns(dataset: &Dataset, scaler: &Scaler, trimmed: us
         });
         let way_out =
             if trimmed > 0 && varies { "; where their rare values are normal: --contamination 0" } else { "" };
+        // Whole numbers from 2^24 on have neighbours that `f32` makes equal: what varies less than that stands still.
+        let coarse = scaler.constant.iter().find(|&&at| scaler.mean[at].abs() >= 16_777_216.0);
+        let coarse = coarse.map_or(String::new(), |&at| {
+            let mean = scaler.mean[at].abs() as f32;
+            let step = mean.next_up() - mean;
+            format!("; near {mean:e} a 32-bit float resolves steps of {step}: subtract an offset from what varies less")
+        });
         warnings.push(format!(
-            "{} of {columns} columns are constant in {which} and kept with scale 1: {}{more}{way_out}",
+            "{} of {columns} columns are constant in {which} and kept with scale 1: {}{more}{way_out}{coarse}",
             constant.len(),
             shown.join(", "),
         ));
@@ -215,6 +222,26 @@ mod tests {
 
     fn reference(rows: usize) -> Dataset {
         Synthetic { rows, ..Synthetic::default() }.generate().unwrap()
+    }
+
+    #[test]
+    fn columns_that_stand_still_are_named_with_what_to_do() {
+        let features = ndarray::array![[1e12f32, 1.0, 0.0], [1e12, 2.0, 0.0], [1e12, 3.0, 1.0]];
+        let names = ["far", "moves", "rare"].map(String::from).to_vec();
+        let dataset = Dataset { names, features, ..Dataset::default() };
+        let scaler = Scaler { mean: vec![1e12, 2.0, 0.0], scale: vec![1.0; 3], constant: vec![0, 2], clip: None };
+        let warned = |trimmed: usize| {
+            let mut warnings = Vec::new();
+            warn_about_columns(&dataset, &scaler, trimmed, &mut warnings);
+            warnings.concat()
+        };
+        let (all, trimmed) = (warned(0), warned(7));
+        assert!(all.starts_with("2 of 3 columns are constant in the training rows"), "{all}");
+        assert!(all.contains("far, rare; near 1e12 a 32-bit float resolves steps of 65536"), "{all}");
+        assert!(
+            trimmed.contains("after the worst 7 were left out") && trimmed.contains("--contamination 0"),
+            "{trimmed}"
+        );
     }
 
     fn choose(dataset: &Dataset, options: &Options) -> (Rows, CalibrationSet) {
