@@ -4,6 +4,8 @@
 #   tests/no_panic/check.sh          checks at the optimisation levels that firmware uses, and that the check can fail
 set -euo pipefail
 cd "$(dirname "$0")"
+# What is linked below lies in a folder of its own, wherever the workspace is built.
+export CARGO_TARGET_DIR=target
 
 links() { # LEVEL FEATURES ENTRY|-LINKER_OPTION...
   local level=$1 features=$2 entries=()
