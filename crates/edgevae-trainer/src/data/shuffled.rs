@@ -12,8 +12,8 @@ use super::error::{DataError, Problem};
 use super::pipeline::for_each_block;
 use super::source::{Parse, Source, Take};
 
-/// Blocks that stay together: a seek and a cache line of the disk pay off, and a row group of a Parquet file is one.
-const SEGMENT: usize = 16;
+/// Blocks that stay together, so that a seek pays off: 1 MiB of CSV.
+const SEGMENT: usize = 4;
 
 /// A run of blocks that is read from its beginning.
 #[derive(Clone, Debug)]
@@ -127,16 +127,33 @@ impl Shuffled {
         Self { source, segments: index.segments.clone(), order }
     }
 
-    /// Everything once, its segments in a random order. Rows keep the numbers that they have in their file;
-    /// [`Block::file`] tells which that is.
-    pub fn pass(&mut self, shuffle: &mut ChaCha8Rng) -> &mut Source {
-        let mut segments = self.segments.clone();
-        segments.shuffle(shuffle);
+    /// Everything once, in `rounds` each of which is a sample of all files and all places in them. Rows keep the numbers that
+    /// they have in their file; [`Block::file`] tells which that is.
+    pub fn pass(&mut self, rounds: usize, shuffle: &mut ChaCha8Rng) -> &mut Source {
+        let segments = stratified(self.segments.len(), rounds, shuffle);
         if let Ok(mut order) = self.order.lock() {
-            *order = Order { segments: segments.into(), taken: 0 };
+            let segments = segments.into_iter().map(|at| self.segments[at].clone()).collect();
+            *order = Order { segments, taken: 0 };
         }
         &mut self.source
     }
+}
+
+/// A random order of `0..count` in rounds, ascending within a round: of every `rounds` neighbours each round has one.
+///
+/// Files differ, and so do the hours within one. Drawn without strata, some twenty segments of nine files hold none of one
+/// and five of another, and a network forgets what it has not seen for a window: the last ones decide what it knows.
+fn stratified(count: usize, rounds: usize, shuffle: &mut ChaCha8Rng) -> Vec<usize> {
+    let mut round: Vec<usize> = (0..rounds).collect();
+    let mut order = Vec::with_capacity(count);
+    for at in 0..count {
+        if at % rounds == 0 {
+            round.shuffle(shuffle);
+        }
+        order.push((round[at % rounds], at));
+    }
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 /// Takes blocks in a given order.
@@ -194,5 +211,32 @@ impl Parse for ByFile {
 
     fn file(&self, block: &Block) -> Option<&str> {
         Some(&self.0[block.file].0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn every_round_has_one_of_every_stretch() {
+        let mut shuffle = ChaCha8Rng::seed_from_u64(0);
+        for (count, rounds) in [(1, 1), (7, 1), (12, 4), (13, 4), (3, 5), (100, 9)] {
+            let order = stratified(count, rounds, &mut shuffle);
+            let mut all = order.clone();
+            all.sort_unstable();
+            assert_eq!(all, (0..count).collect::<Vec<_>>(), "{count} in {rounds}");
+            // Where all stretches are whole, rounds are equally long.
+            if count % rounds == 0 {
+                for round in order.chunks(count / rounds) {
+                    let stretches: Vec<usize> = round.iter().map(|at| at / rounds).collect();
+                    assert_eq!(stretches, (0..count / rounds).collect::<Vec<_>>(), "{count} in {rounds}");
+                }
+            }
+        }
+        let twice = [0, 1].map(|_| stratified(100, 9, &mut shuffle));
+        assert_ne!(twice[0], twice[1]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One pass takes the statistics of the columns, finds where the parts of the files are, and keeps random samples for
 //! everything that is not the fit: test, calibration, validation, and what the heads are fitted to. Then each epoch reads
-//! the files once more, their parts in a random order, and trains on windows of rows that are shuffled again. Which row is
+//! the files once more, and trains on windows of rows, each a sample of all files and places, that are shuffled. Which row is
 //! for what is decided by a hash of the seed and its number, so that nothing about a row needs to be remembered.
 
 use std::ops::ControlFlow;
@@ -345,8 +345,10 @@ impl Windows for StreamWindows<'_> {
         each: &mut dyn FnMut(ArrayView2<'_, f32>) -> Result<(), FitError>,
     ) -> Result<(), FitError> {
         let width = self.scaler.mean.len();
-        let window = (WINDOW / size_of::<f32>() / width).max(1) * width;
-        let source = self.files.pass(&mut stream(self.seed, Purpose::Order, epoch));
+        let window_rows = (WINDOW / size_of::<f32>() / width).max(1);
+        let window = window_rows * width;
+        let rounds = self.rows().div_ceil(window_rows).max(1);
+        let source = self.files.pass(rounds, &mut stream(self.seed, Purpose::Order, epoch));
         let (scaler, roles, index) = (self.scaler, self.roles, &self.index);
         // One window waits while another is trained on.
         let (full, windows) = mpsc::sync_channel::<Vec<f32>>(0);
