@@ -1,6 +1,6 @@
 //! The `edgevae` command.
 //!
-//! Exit codes: 0 done; 1 anomalies found, only with `score --exit-code`; 2 an error, told in one message; 130 Ctrl-C.
+//! Exit codes: 0 done; 1 anomalies found, only with `score --exit-code`, or slower, with `bench --compare`; 2 an error, told in one message; 130 Ctrl-C.
 
 // See `terminal`.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]

@@ -12,6 +12,7 @@ use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use super::median;
 use crate::beta::BetaSchedule;
 use crate::fit::random::{Purpose, stream};
 use crate::fit::{FitOptions, fit};
@@ -83,6 +84,13 @@ fn peak_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
+/// Fits one epoch in a process of its own.
+fn measure(binary: &Path, Point { rows, features, width }: Point) -> anyhow::Result<Measured> {
+    let out = Command::new(binary).args(["bench", "--point", &format!("{rows},{features},{width}")]).output()?;
+    anyhow::ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr).trim());
+    serde_json::from_slice(&out.stdout).context("edgevae bench --point")
+}
+
 /// A table of growth and its picture.
 pub struct Growth {
     /// Markdown.
@@ -91,11 +99,11 @@ pub struct Growth {
     pub svg: String,
 }
 
-/// Measures all curves with one process of `binary` for each point.
+/// Measures all curves with processes of `binary`, `repeats` of them for each point: their median time, their largest memory.
 ///
 /// # Errors
 /// A process that fails; a picture that cannot be drawn.
-pub fn run(binary: &Path, quick: bool, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Growth> {
+pub fn run(binary: &Path, repeats: usize, quick: bool, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Growth> {
     let base = Point { rows: 10_000, features: 32, width: 64 };
     let rows: &[usize] = if quick { &[1_000, 10_000] } else { &[10_000, 100_000, 1_000_000, 3_000_000, 10_000_000] };
     let features: &[usize] = if quick { &[4, 32] } else { &[4, 10, 32, 100, 300, 1000, 2000] };
@@ -117,11 +125,9 @@ pub fn run(binary: &Path, quick: bool, progress: &mut dyn FnMut(&str)) -> anyhow
             set(&mut point, size);
             let Point { rows, features, width } = point;
             progress(&format!("{rows} rows, {features} features, width {width}"));
-            let out =
-                Command::new(binary).args(["bench", "--point", &format!("{rows},{features},{width}")]).output()?;
-            anyhow::ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr).trim());
-            let Measured { seconds, peak_bytes } =
-                serde_json::from_slice(&out.stdout).context("edgevae bench --point")?;
+            let runs = (0..repeats).map(|_| measure(binary, point)).collect::<anyhow::Result<Vec<Measured>>>()?;
+            let seconds = median(runs.iter().map(|run| run.seconds));
+            let peak_bytes = runs.iter().filter_map(|run| run.peak_bytes).max();
             let peak = peak_bytes.map_or("not measured".into(), |bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
             let per_row = 1e6 * seconds / rows as f64;
             writeln!(table, "| {name} | {rows} | {features} | {width} | {seconds:.3} | {per_row:.2} | {peak} |")?;

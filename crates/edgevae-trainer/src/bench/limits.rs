@@ -2,12 +2,12 @@
 
 use dfdx::prelude::*;
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BenchOptions, median, median_seconds};
 
 /// Best speeds seen in this run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Single-precision matrix product on one core, GFLOP/s: the best of the libraries below.
     pub sgemm: f64,

@@ -1,5 +1,7 @@
 //! `edgevae bench`: training and scoring on this machine, beside what the machine can do.
 
+pub mod compare;
+mod files;
 pub mod growth;
 mod limits;
 mod scoring;
@@ -10,9 +12,10 @@ mod training;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fit::step::Level;
+pub use files::FileTimes;
 pub use limits::Limits;
 pub use scoring::ScoringTimes;
 pub use torch::Torch;
@@ -32,18 +35,45 @@ pub struct BenchOptions {
 }
 
 /// What was measured; what was not is `null`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
+    /// The edgevae that was measured.
+    pub version: String,
     /// Instructions that training ran with.
-    pub instructions: &'static str,
+    pub instructions: String,
     /// Runs of each measurement.
     pub repeats: usize,
+    /// Whether it was a look only, with fewer rows and epochs.
+    pub quick: bool,
     /// What the machine can do.
     pub limits: Limits,
     /// Training by shape.
     pub training: Vec<TrainingTimes>,
-    /// Scoring.
+    /// Scoring of rows in memory.
     pub scoring: ScoringTimes,
+    /// Scoring of files.
+    pub files: Vec<FileTimes>,
+}
+
+/// A figure over the turns of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The middle one; of an even number, the upper of both in the middle.
+    pub median: f64,
+    /// The smallest one.
+    pub least: f64,
+    /// The largest one.
+    pub most: f64,
+}
+
+impl Figure {
+    /// NaN of no turns.
+    fn of(turns: impl Iterator<Item = f64>) -> Self {
+        let mut turns: Vec<f64> = turns.collect();
+        turns.sort_by(f64::total_cmp);
+        let at = |index: usize| turns.get(index).copied().unwrap_or(f64::NAN);
+        Self { median: at(turns.len() / 2), least: at(0), most: at(turns.len().saturating_sub(1)) }
+    }
 }
 
 /// Measures everything; `progress` hears what comes next.
@@ -65,32 +95,47 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
         times.push(training::measure(&case, options, &limits)?);
     }
     progress("scoring");
-    let scoring = scoring::measure(options, &limits)?;
-    Ok(Results { instructions: Level::best().name(), repeats: options.repeats, limits, training: times, scoring })
+    let model = scoring::reference_model()?;
+    let scoring = scoring::measure(options, &limits, &model)?;
+    progress("scoring of files");
+    let files = files::measure(options, &limits, &model)?;
+    Ok(Results {
+        version: env!("CARGO_PKG_VERSION").into(),
+        instructions: Level::best().name().into(),
+        repeats: options.repeats,
+        quick: options.quick,
+        limits,
+        training: times,
+        scoring,
+        files,
+    })
+}
+
+/// Seconds that `work` takes.
+fn seconds(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
 }
 
 /// Median of the seconds that `work` takes, over `repeats` runs.
 fn median_seconds(repeats: usize, mut work: impl FnMut()) -> f64 {
-    median((0..repeats).map(|_| {
-        let start = Instant::now();
-        work();
-        start.elapsed().as_secs_f64()
-    }))
+    median((0..repeats).map(|_| seconds(&mut work)))
 }
 
-/// The middle value; of an even number, the upper of both in the middle.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    Figure::of(values).median
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn the_median_is_the_middle_value() {
-        assert_eq!(super::median([3.0, 1.0, 2.0].into_iter()), 2.0);
-        assert_eq!(super::median([4.0, 1.0, 2.0, 3.0].into_iter()), 3.0);
-        assert!(super::median(std::iter::empty()).is_nan());
+    fn a_figure_is_the_middle_and_the_ends() {
+        let of = |turns: &[f64]| Figure::of(turns.iter().copied());
+        assert_eq!(of(&[3.0, 1.0, 2.0]), Figure { median: 2.0, least: 1.0, most: 3.0 });
+        assert_eq!(of(&[4.0, 1.0, 2.0, 3.0]).median, 3.0);
+        assert!(of(&[]).median.is_nan());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Results, TrainingTimes};
+use super::{FileTimes, Results, TrainingTimes};
 
 impl Display for Results {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
@@ -14,13 +14,14 @@ impl Display for Results {
         )?;
         writeln!(out, "|---|---|---|---|---|")?;
         for times in &self.training {
-            let graph = times.faster_than_graph;
-            let torch = times.faster_than_torch.map_or("not measured".into(), |ratio| format!("{ratio:.1}"));
+            let graph = times.faster_than_graph.median;
+            let torch = times.faster_than_torch.map_or("not measured".into(), |ratio| format!("{:.1}", ratio.median));
             let TrainingTimes { shape, fit_share_of_limit, two_threads, .. } = times;
             writeln!(
                 out,
-                "| {shape} | {:.0} % | {torch} | {graph:.1} | {two_threads:.2} |",
-                100.0 * fit_share_of_limit
+                "| {shape} | {:.0} % | {torch} | {graph:.1} | {:.2} |",
+                100.0 * fit_share_of_limit.median,
+                two_threads.median
             )?;
         }
         writeln!(out, "\nWhere a step's time goes\n")?;
@@ -54,29 +55,40 @@ impl Display for Results {
              copy {:.1} GB/s",
             limits.sgemm, limits.sgemm_matrixmultiply, limits.sgemm_gemm, limits.memory
         )?;
-        let parquet = scoring.parquet_rows_per_second.map_or("not measured".into(), in_millions);
-        writeln!(out, "\nScoring, reference network, {} rows\n", scoring.rows)?;
-        writeln!(out, "| From | million rows/s | beside the limit |")?;
-        writeln!(out, "|---|---|---|")?;
-        let share = 100.0 * scoring.memory_share_of_limit;
-        writeln!(
-            out,
-            "| memory, one thread | {} | {share:.0} % of sgemm |",
-            in_millions(1e9 / scoring.memory_nanoseconds)
-        )?;
-        writeln!(
-            out,
-            "| memory, two threads | {} | {:.2} times one thread |",
-            in_millions(1e9 / scoring.memory_nanoseconds * scoring.memory_two_threads),
-            scoring.memory_two_threads
-        )?;
-        let share = 100.0 * scoring.csv_share_of_memory;
-        writeln!(
-            out,
-            "| CSV, whole process, all threads | {} | {share:.1} % of a memory copy |",
-            in_millions(scoring.csv_rows_per_second)
-        )?;
-        write!(out, "| Parquet, whole process, all threads | {parquet} | |")
+        writeln!(out, "\nScoring, reference network\n")?;
+        writeln!(out, "| From | rows | million rows/s | beside |")?;
+        writeln!(out, "|---|---|---|---|")?;
+        let rows = scoring.rows;
+        let share = 100.0 * scoring.share_of_limit.median;
+        let rate = in_millions(1e9 / scoring.nanoseconds);
+        writeln!(out, "| memory, one thread | {rows} | {rate} | {share:.0} % of the sgemm limit |")?;
+        let two = scoring.two_threads.median;
+        let rate = in_millions(1e9 / scoring.nanoseconds * two);
+        write!(out, "| memory, two threads | {rows} | {rate} | {two:.2} times one thread |")?;
+        for FileTimes {
+            format,
+            rows,
+            reader,
+            one_thread_rows_per_second,
+            rows_per_second,
+            over_reading,
+            share_of_memory,
+            ..
+        } in &self.files
+        {
+            let rate = in_millions(*one_thread_rows_per_second);
+            let over = over_reading.median;
+            write!(
+                out,
+                "\n| {format}, whole process, one thread | {rows} | {rate} | {over:.2} times {reader}, which only read |"
+            )?;
+            let (rate, share) = (in_millions(*rows_per_second), 100.0 * share_of_memory);
+            write!(
+                out,
+                "\n| {format}, whole process, all threads | {rows} | {rate} | {share:.1} % of a memory copy |"
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! PyTorch beside us, run as a process.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
@@ -12,9 +12,13 @@ use crate::vae::Shape;
 pub struct Torch {
     /// The interpreter.
     pub python: PathBuf,
-    /// A script `torch_vae.py TRAIN.csv --threads N --epochs N --hidden W,... --latent N` that prints JSON with `fit_seconds`.
-    pub script: PathBuf,
+    /// A script `FIT.py TRAIN.csv --threads N --epochs N --hidden W,... --latent N` that prints JSON with `fit_seconds`; without,
+    /// `bench/torch_fit.py`, which the program brings along.
+    pub script: Option<PathBuf>,
 }
+
+/// The network as one would write it with PyTorch.
+const FIT: &str = include_str!("torch_fit.py");
 
 /// Prints the GFLOP/s of a product of two square matrices.
 const SGEMM: &str = "import sys, time, torch
@@ -25,6 +29,13 @@ for _ in range(7):
 print(2 * n**3 / sorted(times)[3] / 1e9)";
 
 impl Torch {
+    /// Whether a Python is there and has PyTorch.
+    pub fn is_in(python: &Path) -> bool {
+        let mut import = Command::new(python);
+        import.args(["-c", "import torch"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        import.status().is_ok_and(|status| status.success())
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
         // One thread means one: a BLAS keeps a pool of its own.
@@ -48,11 +59,16 @@ impl Torch {
     pub fn fit_seconds(&self, data: &Path, shape: &Shape, epochs: usize) -> anyhow::Result<f64> {
         let hidden = shape.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let mut command = self.command();
-        command.arg(&self.script).arg(data).args(["--threads", "1", "--epochs", &epochs.to_string()]);
+        match &self.script {
+            Some(script) => command.arg(script),
+            None => command.args(["-c", FIT]),
+        };
+        command.arg(data).args(["--threads", "1", "--epochs", &epochs.to_string()]);
         let out = self.run(command.args(["--hidden", &hidden, "--latent", &shape.latent.to_string()]))?;
         let seconds = serde_json::from_str(&out).ok().and_then(|json: serde_json::Value| json["fit_seconds"].as_f64());
         seconds.with_context(|| {
-            format!("{}: found {:?}, expected JSON with `fit_seconds`", self.script.display(), out.trim())
+            let script = self.script.as_deref().unwrap_or(Path::new("torch_fit.py"));
+            format!("{}: found {:?}, expected JSON with `fit_seconds`", script.display(), out.trim())
         })
     }
 
@@ -61,7 +77,7 @@ impl Torch {
         let out = command.output().with_context(|| format!("{}: cannot be started", self.python.display()))?;
         anyhow::ensure!(
             out.status.success(),
-            "{}, which --torch asked for, failed: {}; its messages:\n{}",
+            "{} with PyTorch failed: {}; its messages:\n{}",
             command.get_program().display(),
             out.status,
             String::from_utf8_lossy(&out.stderr).trim()
@@ -82,7 +98,7 @@ mod tests {
         let shape = Shape { inputs: 2, hidden: vec![3], latent: 1, likelihood: Likelihood::Mse };
         let run = |python: &str, text: &str| {
             std::fs::write(&script, text).unwrap();
-            let torch = Torch { python: python.into(), script: script.clone() };
+            let torch = Torch { python: python.into(), script: Some(script.clone()) };
             torch.fit_seconds(Path::new("rows.csv"), &shape, 1).map_err(|error| format!("{error:#}"))
         };
         assert_eq!(run("sh", "echo '{\"fit_seconds\": 1.5}'"), Ok(1.5));

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ndarray::{Array2, Axis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Limits, Torch, limits, median, median_seconds};
+use super::{BenchOptions, Figure, Limits, Torch, limits, median_seconds};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
 use crate::fit::epoch::epoch;
@@ -30,7 +30,7 @@ pub struct Case {
 const BATCH: usize = 128;
 
 /// Where the time of a step goes, shares of 1.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shares {
     /// Rows into tiles.
     pub data: f64,
@@ -45,7 +45,7 @@ pub struct Shares {
 }
 
 /// One shape's times.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainingTimes {
     /// Widths from the input to the latents.
     pub shape: String,
@@ -60,19 +60,19 @@ pub struct TrainingTimes {
     /// The same step as a dfdx graph with its tape.
     pub graph_step_microseconds: f64,
     /// The graph's time over ours.
-    pub faster_than_graph: f64,
+    pub faster_than_graph: Figure,
     /// Where a step's time goes.
     pub shares: Shares,
     /// Whole fit on one thread.
     pub fit_seconds: f64,
     /// Matrix products of the whole fit at the limit, over its time.
-    pub fit_share_of_limit: f64,
+    pub fit_share_of_limit: Figure,
     /// Time on one thread over time on two.
-    pub two_threads: f64,
+    pub two_threads: Figure,
     /// Whole fit by PyTorch on one thread.
     pub torch_fit_seconds: Option<f64>,
     /// PyTorch's time over ours.
-    pub faster_than_torch: Option<f64>,
+    pub faster_than_torch: Option<Figure>,
 }
 
 /// What one turn measures.
@@ -132,7 +132,7 @@ impl Case {
 pub fn cases(quick: bool) -> Vec<Case> {
     let case = |inputs: usize, hidden: &[usize], latent: usize, epochs: usize| Case {
         shape: Shape { inputs, hidden: hidden.to_vec(), latent, likelihood: Likelihood::Mse },
-        rows: 8000,
+        rows: if quick { 2000 } else { 8000 },
         epochs: if quick { epochs.div_ceil(10) } else { epochs },
     };
     vec![case(10, &[64, 32], 8, 50), case(32, &[64], 8, 50), case(100, &[256, 64], 16, 10), case(640, &[128; 4], 8, 10)]
@@ -191,10 +191,10 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
         let step = epochs(&mut step, &mut state)? / steps as f64;
         turns.push(Turn { limit, one, two, torch, step, graph_step: graph_step(&mut state) });
     }
-    let over_turns = |of: &dyn Fn(&Turn) -> f64| median(turns.iter().map(of));
-    let over_torch = |of: &dyn Fn(&Turn, f64) -> f64| -> Option<f64> {
+    let over_turns = |of: &dyn Fn(&Turn) -> f64| Figure::of(turns.iter().map(of));
+    let over_torch = |of: &dyn Fn(&Turn, f64) -> f64| -> Option<Figure> {
         let values: Option<Vec<f64>> = turns.iter().map(|turn| Some(of(turn, turn.torch?))).collect();
-        values.map(|values| median(values.into_iter()))
+        values.map(|values| Figure::of(values.into_iter()))
     };
     let flop = case.flop_per_row() * (case.rows * case.epochs) as f64;
     Ok(TrainingTimes {
@@ -202,14 +202,14 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
         rows: case.rows,
         epochs: case.epochs,
         flop_per_step: case.flop_per_row() * BATCH as f64,
-        step_microseconds: 1e6 * over_turns(&|turn| turn.step),
-        graph_step_microseconds: 1e6 * over_turns(&|turn| turn.graph_step),
+        step_microseconds: 1e6 * over_turns(&|turn| turn.step).median,
+        graph_step_microseconds: 1e6 * over_turns(&|turn| turn.graph_step).median,
         faster_than_graph: over_turns(&|turn| turn.graph_step / turn.step),
         shares,
-        fit_seconds: over_turns(&|turn| turn.one),
+        fit_seconds: over_turns(&|turn| turn.one).median,
         fit_share_of_limit: over_turns(&|turn| flop / 1e9 / turn.limit / turn.one),
         two_threads: over_turns(&|turn| turn.one / turn.two),
-        torch_fit_seconds: over_torch(&|_, torch| torch),
+        torch_fit_seconds: over_torch(&|_, torch| torch).map(|figure| figure.median),
         faster_than_torch: over_torch(&|turn, torch| torch / turn.one),
     })
 }

@@ -1,0 +1,70 @@
+//! `edgevae bench`: its figures, its comparison, its picture.
+
+use std::fs;
+
+use edgevae_tests::edgevae;
+use serde_json::Value;
+
+/// Applies `change` to every figure of the ratios, which alone have turns.
+fn change(value: &mut Value, change: &dyn Fn(f64) -> f64) {
+    match value {
+        Value::Object(map) if map.contains_key("median") => {
+            map.values_mut().for_each(|turn| *turn = change(turn.as_f64().unwrap()).into());
+        }
+        Value::Object(map) => map.values_mut().for_each(|inner| self::change(inner, change)),
+        Value::Array(list) => list.iter_mut().for_each(|inner| self::change(inner, change)),
+        _ => {}
+    }
+}
+
+#[test]
+fn figures_are_told_and_what_became_slower_ends_with_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let results: Value = serde_json::from_str(&edgevae(dir.path(), "bench --quick --repeats 1 --json").ok()).unwrap();
+    let shapes: Vec<&str> =
+        results["training"].as_array().unwrap().iter().filter_map(|c| c["shape"].as_str()).collect();
+    assert_eq!(shapes, ["10-64-32-8", "32-64-8", "100-256-64-16", "640-128-128-128-128-8"]);
+    for case in results["training"].as_array().unwrap() {
+        let shares: f64 = case["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{case}");
+        assert!(case["fit_share_of_limit"]["median"].as_f64().unwrap() > 0.0, "{case}");
+    }
+    let formats: Vec<&str> = results["files"].as_array().unwrap().iter().filter_map(|f| f["format"].as_str()).collect();
+    assert_eq!(formats, ["CSV", "Parquet"]);
+    assert_eq!(results["files"][0]["rows"], 20_000);
+
+    // Training was a thousand times slower before, all else a thousand times faster.
+    let mut before = results;
+    change(&mut before, &|turn| turn * 1000.0);
+    change(&mut before["training"], &|turn| turn / 1e6);
+    fs::write(dir.path().join("before.json"), before.to_string()).unwrap();
+    let now = edgevae(dir.path(), "bench --quick --repeats 1 --json --compare before.json");
+    assert_eq!(now.code, Some(1), "{}", now.stderr);
+    let line =
+        |ratio: &str| now.stderr.lines().find(|line| line.starts_with(&format!("| {ratio}"))).unwrap_or_default();
+    assert!(line("fit 10-64-32-8, share of the sgemm limit").ends_with("| faster |"), "{}", now.stderr);
+    assert!(line("scoring in memory, share of the sgemm limit").ends_with("| slower |"), "{}", now.stderr);
+    assert!(line("scoring of CSV").ends_with("| slower |"), "{}", now.stderr);
+    serde_json::from_str::<Value>(&now.stdout).unwrap();
+}
+
+#[test]
+fn runs_that_cannot_be_compared_are_refused_before_the_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = |words: &str| edgevae(dir.path(), &format!("bench --quick --repeats 1 {words}"));
+    bench("--compare none.json").fails_with(&["none.json: cannot be read"]);
+    fs::write(dir.path().join("other.json"), "{\"a\": 1}").unwrap();
+    bench("--compare other.json")
+        .fails_with(&["other.json: expected what this edgevae's `bench --json` writes", "missing field"]);
+    edgevae(dir.path(), "bench --repeats 0").fails_with(&["--repeats is 0; expected a whole number above 0"]);
+    bench("--python no-such-python").fails_with(&["no-such-python: cannot be started"]);
+}
+
+#[test]
+fn growth_is_a_table_and_a_picture() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = edgevae(dir.path(), "bench --quick --repeats 1 --growth growth.svg").ok();
+    assert_eq!(table.lines().filter(|line| line.starts_with("| rows |")).count(), 2, "{table}");
+    assert_eq!(table.lines().filter(|line| line.starts_with("| features |")).count(), 2, "{table}");
+    assert!(fs::read_to_string(dir.path().join("growth.svg")).unwrap().contains("</svg>"));
+}
