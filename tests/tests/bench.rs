@@ -31,7 +31,7 @@ fn figures_are_told_and_what_became_slower_ends_with_one() {
     }
     let formats: Vec<&str> = results["files"].as_array().unwrap().iter().filter_map(|f| f["format"].as_str()).collect();
     assert_eq!(formats, ["CSV", "Parquet"]);
-    assert_eq!(results["files"][0]["rows"], 20_000);
+    assert_eq!(results["files"][0]["rows"], 200_000);
 
     // Training was a thousand times slower before, all else a thousand times faster.
     let mut before = results;

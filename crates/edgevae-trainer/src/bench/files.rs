@@ -41,7 +41,7 @@ pub struct FileTimes {
 type Read = fn(&Path) -> anyhow::Result<f32>;
 
 pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> anyhow::Result<Vec<FileTimes>> {
-    let rows = if options.quick { 20_000 } else { 1_000_000 };
+    let rows = if options.quick { 200_000 } else { 1_000_000 };
     let dir = tempfile::tempdir()?;
     let model_path = dir.path().join("model.evae");
     std::fs::write(&model_path, model.bytes())?;
