@@ -26,37 +26,57 @@ impl Options {
     /// # Errors
     /// The first option that is outside its range.
     pub fn validate(&self) -> Result<(), OptionError> {
-        let check = |ok: bool, name, found: String, expected| {
-            if ok { Ok(()) } else { Err(OptionError { name, found, expected }) }
-        };
-        let members = self.members.to_string();
-        check((1..=16).contains(&self.members), "members", members, "a number from 1 to 16")?;
-        let width = "widths from 1 to 65535, of all members together, at most 7 of them, as in 64,32";
-        let widths_fit = self.hidden.iter().all(|width| (1..=65_535 / self.members).contains(width));
-        check((1..=7).contains(&self.hidden.len()) && widths_fit, "hidden", join(&self.hidden), width)?;
-        let whole = "a whole number above 0";
+        self.check_network()?;
+        self.check_counts()?;
+        self.check_numbers()?;
+        self.check_without()?;
+        self.check_fractions()
+    }
+
+    /// What a model file has room for, all members joined: 16 bits for the width of a layer, and 16 layers, those of the
+    /// decoder as many as the encoder's.
+    fn check_network(&self) -> Result<(), OptionError> {
+        check((1..=16).contains(&self.members), "members", self.members, "a number from 1 to 16")?;
+        let most = usize::from(u16::MAX) / self.members;
+        let fits = (1..=7).contains(&self.hidden.len()) && self.hidden.iter().all(|width| (1..=most).contains(width));
+        let widths = "widths from 1 to 65535, of all members together, at most 7 of them, as in 64,32";
+        check(fits, "hidden", join(&self.hidden), widths)?;
         let latents = "a number from 1 to 65535, of all members together";
-        check((1..=65_535 / self.members).contains(&self.latent), "latent", self.latent.to_string(), latents)?;
+        check((1..=most).contains(&self.latent), "latent", self.latent, latents)
+    }
+
+    fn check_counts(&self) -> Result<(), OptionError> {
         let epochs = (1..=MOST_EPOCHS).contains(&self.epochs);
-        check(epochs, "epochs", self.epochs.to_string(), "a whole number from 1 to 1000000")?;
+        check(epochs, "epochs", self.epochs, "a whole number from 1 to 1000000")?;
         let cyclical = "at least 8 with --beta-schedule cyclical: two for each of its four cycles";
-        check(self.schedule().check(self.epochs).is_ok(), "epochs", self.epochs.to_string(), cyclical)?;
-        check(self.batch_size > 0, "batch-size", self.batch_size.to_string(), whole)?;
+        check(self.schedule().check(self.epochs).is_ok(), "epochs", self.epochs, cyclical)?;
+        let whole = "a whole number above 0";
+        check(self.batch_size > 0, "batch-size", self.batch_size, whole)?;
         let threads = (1..=usize::from(MOST_THREADS)).contains(&self.threads);
-        check(threads, "threads", self.threads.to_string(), "a number from 1 to 1024")?;
-        check(self.patience != Some(0), "patience", "0".into(), whole)?;
-        check(self.sizes.draws > 0, "draws", self.sizes.draws.to_string(), "a number from 1 to 255")?;
-        check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr.to_string(), "a number above 0, usually 1e-3")?;
-        check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta.to_string(), "a number of at least 0")?;
+        check(threads, "threads", self.threads, "a number from 1 to 1024")?;
+        check(self.patience != Some(0), "patience", 0, whole)?;
+        check(self.sizes.draws > 0, "draws", self.sizes.draws, "a number from 1 to 255")
+    }
+
+    fn check_numbers(&self) -> Result<(), OptionError> {
+        check(self.lr.is_finite() && self.lr > 0.0, "lr", self.lr, "a number above 0, usually 1e-3")?;
+        check(self.beta.is_finite() && self.beta >= 0.0, "beta", self.beta, "a number of at least 0")?;
         let noise = self.input_noise.is_finite() && self.input_noise >= 0.0;
-        check(noise, "input-noise", self.input_noise.to_string(), "a number of at least 0, usually below 1")?;
+        check(noise, "input-noise", self.input_noise, "a number of at least 0, usually below 1")?;
         let clips = self.clip.is_none_or(|clip| clip.is_finite() && clip > 0.0);
-        check(clips, "clip", self.clip.unwrap_or(0.0).to_string(), "a number above 0, usually 32")?;
+        check(clips, "clip", self.clip.unwrap_or(0.0), "a number above 0, usually 32")
+    }
+
+    fn check_without(&self) -> Result<(), OptionError> {
         let heads = self.score_or_auto().heads(self.likelihood, self.sizes);
         let is_head = |without: &Score| heads.iter().any(|kind| kind.name() == without.name());
-        let left = self.without.is_empty() || self.without.len() < heads.len();
+        let some_left = self.without.is_empty() || self.without.len() < heads.len();
+        let heads_only = some_left && self.without.iter().all(is_head);
         let names = self.without.iter().map(|without| without.name()).collect::<Vec<_>>().join(",");
-        check(left && self.without.iter().all(is_head), "without", names, "some heads of the score, not all of them")?;
+        check(heads_only, "without", names, "some heads of the score, not all of them")
+    }
+
+    fn check_fractions(&self) -> Result<(), OptionError> {
         let share = "a fraction of at least 0 and below 1";
         for (name, fraction) in [
             ("test-fraction", self.test_fraction),
@@ -64,13 +84,13 @@ impl Options {
             ("calibration-fraction", self.calibration_fraction),
             ("validation-fraction", self.validation_fraction),
         ] {
-            check((0.0..1.0).contains(&fraction), name, fraction.to_string(), share)?;
+            check((0.0..1.0).contains(&fraction), name, fraction, share)?;
         }
         let validates = self.patience.is_none() || self.validation_fraction > 0.0;
-        let fraction = "a fraction above 0 with --patience: it watches the objective of these rows";
-        check(validates, "validation-fraction", self.validation_fraction.to_string(), fraction)?;
+        let above = "a fraction above 0 with --patience: it watches the objective of these rows";
+        check(validates, "validation-fraction", self.validation_fraction, above)?;
         let quantile = "a quantile above 0 and below 1, as in 0.95";
-        check(self.quantile > 0.0 && self.quantile < 1.0, "quantile", self.quantile.to_string(), quantile)
+        check(self.quantile > 0.0 && self.quantile < 1.0, "quantile", self.quantile, quantile)
     }
 
     /// What options that are each in range do to each other, where that is rarely meant: a beta that does not rise to its
@@ -85,6 +105,10 @@ impl Options {
             )
         })
     }
+}
+
+fn check(ok: bool, name: &'static str, found: impl ToString, expected: &'static str) -> Result<(), OptionError> {
+    if ok { Ok(()) } else { Err(OptionError { name, found: found.to_string(), expected }) }
 }
 
 fn join(numbers: &[usize]) -> String {
