@@ -18,7 +18,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate};
 use rand::Rng as _;
 
 use super::layer::Inputs;
-use super::{QuantizeError, Units, Whitening, layer, ranges};
+use super::network::Whitening;
+use super::{QuantizeError, Units, layer, ranges};
 use crate::fit::adam::Adam;
 use crate::fit::epoch::order;
 use crate::fit::random::{Purpose, stream};

@@ -4,8 +4,10 @@ use edgevae_core::format::HeadKind;
 use edgevae_core::{Dense, Model};
 use ndarray::{Array2, ArrayView2, Axis};
 
+use super::file::{uncalibrated, words};
 use super::layer::Inputs;
-use super::{QuantizeError, Units, Whitening, layer, qat, uncalibrated, verdicts, words};
+use super::network::Whitening;
+use super::{QuantizeError, Units, layer, qat, verdicts};
 use crate::fit::random::{Purpose, stream};
 use crate::model_file::ModelFile;
 use crate::scoring::{self, RowVerdict};
@@ -134,7 +136,7 @@ pub(super) struct Choice {
 /// least. One pass; the activations hardly depend on each other's ranges.
 ///
 /// The magnitudes of the input are those of all calibration rows; everything that needs the network is of the rows that
-/// [`Sample`] takes of them. `network` is `model` with its latents whitened ([`network`](super::network)).
+/// [`Sample`] takes of them. `network` is `model` with its latents whitened ([`network`](super::network::network)).
 pub(super) fn choose(
     (model, network): (&Model<'_>, &Model<'_>),
     rows: ArrayView2<'_, f32>,

@@ -1,0 +1,94 @@
+//! The int8 model's file: the float model's header, the words of the network, and a threshold.
+
+use edgevae_core::format::{CalibrationSet, DecoderVariance, Header, Numbers};
+use edgevae_core::{Model, QuantizedModel};
+
+use super::layer::Inputs;
+use super::network::Whitening;
+use super::{QuantizeError, Units, input, layer};
+use crate::export::{self, TOOL};
+use crate::model_file::ModelFile;
+use crate::threshold::{self, Calibration};
+
+/// The words of an int8 file: a threshold of 0, the score's unit, inputs, layers, head.
+pub(super) fn words(model: &Model<'_>, units: &Units, inputs: &[Inputs]) -> Result<Vec<i32>, QuantizeError> {
+    let unit = match units.head {
+        Some(head) => head * head,
+        None => units.input * units.input / model.inputs() as f64,
+    };
+    let mut words = vec![0, 0, (unit as f32).to_bits() as i32];
+    for (&mean, &reciprocal) in model.means().iter().zip(model.reciprocals()) {
+        words.extend(input::input(mean, reciprocal, units.input).to_words());
+    }
+    let outputs = units.layers.iter().chain([&units.input]);
+    let mut unit = units.input;
+    for (at, (dense, &output)) in model.layers().zip(outputs).enumerate() {
+        layer::push_layer(&mut words, &dense, &inputs[at], unit, output)
+            .map_err(|source| QuantizeError::Layer { layer: at + 1, source })?;
+        unit = output;
+    }
+    if let (Some(whitening), Some(head)) = (Whitening::of(model), units.head) {
+        let decoder = usize::from(model.header().encoder_layers);
+        let (inputs, latents) = (&inputs[decoder], units.layers[decoder - 1]);
+        layer::push_layer(&mut words, &whitening.dense(), inputs, latents, head)
+            .map_err(|source| QuantizeError::Layer { layer: units.layers.len() + 2, source })?;
+    }
+    Ok(words)
+}
+
+pub(super) fn uncalibrated(model: &Model<'_>, words: &[i32]) -> Result<ModelFile, QuantizeError> {
+    calibrated(model, words, &threshold::at_threshold(&[], f32::MAX)?, CalibrationSet::ByHand)
+}
+
+pub(super) fn calibrated(
+    model: &Model<'_>,
+    words: &[i32],
+    calibration: &Calibration,
+    set: CalibrationSet,
+) -> Result<ModelFile, QuantizeError> {
+    let header = Header {
+        numbers: Numbers::Int8,
+        tool: TOOL.as_bytes(),
+        encoder_logvar: false,
+        decoder_variance: DecoderVariance::Unit,
+        threshold: calibration.threshold,
+        calibration: export::record(calibration, set),
+        ..model.header().clone()
+    };
+    with_threshold(&header, words)
+}
+
+/// The same int8 model with another threshold.
+///
+/// # Errors
+/// [`edgevae_core::LoadError`] when the core refuses the file.
+pub fn recalibrated(
+    model: &QuantizedModel<'_>,
+    calibration: &Calibration,
+    set: CalibrationSet,
+) -> Result<ModelFile, QuantizeError> {
+    let header = Header {
+        threshold: calibration.threshold,
+        calibration: export::record(calibration, set),
+        tool: TOOL.as_bytes(),
+        ..model.header()
+    };
+    with_threshold(&header, model.words())
+}
+
+/// Encodes a file whose integer threshold agrees with the header's: the largest score that is rendered at or below it.
+fn with_threshold(header: &Header<'_>, words: &[i32]) -> Result<ModelFile, QuantizeError> {
+    let file = ModelFile::encode_words(header, words);
+    let model = file.quantized()?;
+    // Rendered scores never fall as scores rise, so halving finds the last one that is not above the threshold.
+    let (mut below, mut above) = (0_u64, u64::MAX);
+    while above - below > 1 {
+        let middle = below + (above - below) / 2;
+        if model.rendered(middle) <= header.threshold { below = middle } else { above = middle }
+    }
+    let mut words = words.to_vec();
+    (words[0], words[1]) = (below as u32 as i32, (below >> 32) as u32 as i32);
+    let file = ModelFile::encode_words(header, &words);
+    file.quantized()?;
+    Ok(file)
+}
