@@ -36,10 +36,12 @@ pub(super) fn words(model: &Model<'_>, units: &Units, inputs: &[Inputs]) -> Resu
     Ok(words)
 }
 
+/// The file of these words with a threshold that flags nothing but readings out of range.
 pub(super) fn uncalibrated(model: &Model<'_>, words: &[i32]) -> Result<ModelFile, QuantizeError> {
     calibrated(model, words, &threshold::at_threshold(&[], f32::MAX)?, CalibrationSet::ByHand)
 }
 
+/// The file of these words with a threshold and where it comes from; names, heads and seed are the float model's.
 pub(super) fn calibrated(
     model: &Model<'_>,
     words: &[i32],
@@ -61,7 +63,7 @@ pub(super) fn calibrated(
 /// The same int8 model with another threshold.
 ///
 /// # Errors
-/// [`edgevae_core::LoadError`] when the core refuses the file.
+/// [`QuantizeError::Load`] when the core refuses the file.
 pub fn recalibrated(
     model: &QuantizedModel<'_>,
     calibration: &Calibration,

@@ -23,7 +23,7 @@ mod soundness;
 
 use edgevae_core::format::CalibrationSet;
 use edgevae_core::{Model, ScoreError};
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::data::block::Position;
 use crate::model_file::ModelFile;
@@ -93,61 +93,72 @@ impl Quantization<'_> {
         if self.ranges_from.is_empty() && self.labels.is_some_and(|labels| !labels.is_empty()) {
             return Err(QuantizeError::NoNormalRows(self.features.nrows()));
         }
-        self.unplaced(model).map_err(|error| match error {
-            QuantizeError::UnplacedRow(RowError { row, source }) => {
-                let feature = if let ScoreError::NonFinite { index } = source { Some(index) } else { None };
-                let column = feature.and_then(|at| model.feature_names().nth(at)).map(str::to_owned);
-                QuantizeError::Row { place: self.places[row - 1], column, source }
-            }
+        self.run(model).map_err(|error| match error {
+            QuantizeError::UnplacedRow(error) => self.placed(model, error),
             error => error,
         })
     }
 
-    fn unplaced(&self, model: &Model<'_>) -> Result<Quantized, QuantizeError> {
-        let raw = |rows: &[usize]| self.features.select(Axis(0), rows);
+    /// [`Quantization::of`], whose errors know a row's number and not its place.
+    fn run(&self, model: &Model<'_>) -> Result<Quantized, QuantizeError> {
         let mut warnings = Vec::new();
-        if (LEAST_ROWS..ENOUGH_ROWS).contains(&self.ranges_from.len()) {
-            warnings.push(format!(
-                "{} calibration rows are few to take ranges from; give {ENOUGH_ROWS} or more",
-                self.ranges_from.len()
-            ));
-        }
+        warnings.extend(self.warn_about_few_rows());
         warnings.extend(self.warn_about_constant_columns(model));
-        let draft = quantize(model, raw(self.ranges_from).view(), self.ranges_from, self.tuning)?;
-        let score_error = draft.score_error;
-        if score_error > MOST_ERROR {
-            return Err(QuantizeError::Blind { error: score_error, widest: self.widest(model) });
-        }
-        let float = ModelFile::encode(model.header(), model.tensors());
-        let int8 = draft.uncalibrated()?;
-        let verdicts = |file: &ModelFile, rows: &[usize]| verdicts(file, raw(rows).view(), rows);
-        let calibrate = |file| -> Result<(Calibration, Vec<RowVerdict>), QuantizeError> {
-            let verdicts = verdicts(file, self.threshold_from)?;
-            let ranks: Vec<f32> = verdicts.iter().map(RowVerdict::rank).collect();
-            Ok((threshold::calibrate(&ranks, self.quantile)?, verdicts))
-        };
-        let ((float_calibration, float_rows), (int8_calibration, int8_rows)) = (calibrate(&float)?, calibrate(&int8)?);
-        self.check_threshold(model, &float_calibration, (&int8_calibration, &int8_rows))?;
+        let draft = quantize(model, self.raw(self.ranges_from).view(), self.ranges_from, self.tuning)?;
+        self.check_error(model, draft.score_error)?;
+        let (float, int8) = (ModelFile::encode(model.header(), model.tensors()), draft.uncalibrated()?);
+        let (float_calibration, float_verdicts) = self.calibrate(&float)?;
+        let (int8_calibration, int8_verdicts) = self.calibrate(&int8)?;
+        self.check_threshold(model, &float_calibration, (&int8_calibration, &int8_verdicts))?;
         warnings.extend(int8_calibration.warning());
-        warnings.extend(self.warn_about_other_rows(model, &float_rows));
-        warnings.extend(self.warn_about_error(model, score_error, &verdicts(&int8, self.ranges_from)?));
+        warnings.extend(self.warn_about_other_rows(model, &float_verdicts));
+        warnings.extend(self.warn_about_error(model, draft.score_error, &self.verdicts(&int8, self.ranges_from)?));
         let file = draft.calibrated(&int8_calibration, self.set)?;
-
-        let (float, int8) = (verdicts(&float, self.compared)?, verdicts(&file, self.compared)?);
-        let labels: Option<Vec<bool>> =
-            self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
-        let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
-        let comparison = Comparison::of(pair, (&float_calibration, &int8_calibration));
+        let comparison = self.compare((&float, &float_calibration), (&file, &int8_calibration))?;
         warnings.extend(comparison.roc_auc_loss().and_then(|loss| warn_about_loss(loss, draft.tuned.is_some())));
         let report = Report {
             ranges: draft.ranges,
             calibration_rows: self.ranges_from.len(),
             searched_rows: draft.searched,
-            score_error,
+            score_error: draft.score_error,
             tuned: draft.tuned,
             comparison,
         };
         Ok(Quantized { file, report, warnings })
+    }
+
+    /// The threshold that a model's own scores give, and its verdicts on the rows that give it.
+    fn calibrate(&self, file: &ModelFile) -> Result<(Calibration, Vec<RowVerdict>), QuantizeError> {
+        let verdicts = self.verdicts(file, self.threshold_from)?;
+        let ranks: Vec<f32> = verdicts.iter().map(RowVerdict::rank).collect();
+        Ok((threshold::calibrate(&ranks, self.quantile)?, verdicts))
+    }
+
+    fn compare(
+        &self,
+        (float, float_calibration): (&ModelFile, &Calibration),
+        (int8, int8_calibration): (&ModelFile, &Calibration),
+    ) -> Result<Comparison, RowError> {
+        let (float, int8) = (self.verdicts(float, self.compared)?, self.verdicts(int8, self.compared)?);
+        let labels: Option<Vec<bool>> =
+            self.labels.map(|labels| self.compared.iter().map(|&row| labels[row]).collect());
+        let pair = Pair { float: &float, int8: &int8, labels: labels.as_deref() };
+        Ok(Comparison::of(pair, (float_calibration, int8_calibration)))
+    }
+
+    fn verdicts(&self, file: &ModelFile, rows: &[usize]) -> Result<Vec<RowVerdict>, RowError> {
+        verdicts(file, self.raw(rows).view(), rows)
+    }
+
+    fn raw(&self, rows: &[usize]) -> Array2<f32> {
+        self.features.select(Axis(0), rows)
+    }
+
+    /// The error of a row with its place in the source, and the column where one reading is at fault.
+    fn placed(&self, model: &Model<'_>, RowError { row, source }: RowError) -> QuantizeError {
+        let feature = if let ScoreError::NonFinite { index } = source { Some(index) } else { None };
+        let column = feature.and_then(|at| model.feature_names().nth(at)).map(str::to_owned);
+        QuantizeError::Row { place: self.places[row - 1], column, source }
     }
 }
 

@@ -12,9 +12,11 @@ pub(super) fn with_layers(model: &Model<'_>, parameters: &[f32]) -> ModelFile {
     ModelFile::encode(model.header(), &tensors)
 }
 
+/// Overwrites the weights and biases of all layers, which stand behind what a file has of each feature: mean,
+/// reciprocal scale, and the fill where missing readings have one.
 fn put_layers(model: &Model<'_>, tensors: &mut [f32], parameters: &[f32]) {
-    let statistics = if model.header().missing == Missing::Mean { 3 } else { 2 };
-    tensors[statistics * model.inputs()..][..parameters.len()].copy_from_slice(parameters);
+    let per_feature = if model.header().missing == Missing::Mean { 3 } else { 2 };
+    tensors[per_feature * model.inputs()..][..parameters.len()].copy_from_slice(parameters);
 }
 
 /// The network that is quantized: the model's, and where the Mahalanobis distance is the score one with the same outputs

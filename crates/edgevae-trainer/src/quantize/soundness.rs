@@ -2,7 +2,7 @@
 
 use edgevae_core::Model;
 
-use super::{LARGE_ERROR, Quantization, QuantizeError, WORTH_TUNING, Widest};
+use super::{ENOUGH_ROWS, LARGE_ERROR, LEAST_ROWS, MOST_ERROR, Quantization, QuantizeError, WORTH_TUNING, Widest};
 use crate::scoring::RowVerdict;
 use crate::threshold::Calibration;
 
@@ -10,6 +10,14 @@ use crate::threshold::Calibration;
 const MOST_ANOMALIES: f64 = 0.5;
 
 impl Quantization<'_> {
+    /// Refuses scores that have little to do with the float model's.
+    pub(super) fn check_error(&self, model: &Model<'_>, score_error: f64) -> Result<(), QuantizeError> {
+        if score_error > MOST_ERROR {
+            return Err(QuantizeError::Blind { error: score_error, widest: self.widest(model) });
+        }
+        Ok(())
+    }
+
     /// Refuses a threshold that no row is above, or every row.
     pub(super) fn check_threshold(
         &self,
@@ -35,7 +43,7 @@ impl Quantization<'_> {
     }
 
     /// The reading that is farthest out among the rows that give the ranges.
-    pub(super) fn widest(&self, model: &Model<'_>) -> Widest {
+    fn widest(&self, model: &Model<'_>) -> Widest {
         let scale = |row: usize, feature: usize| {
             let raw = self.features[[row, feature]];
             edgevae_core::standardize(raw, model.means()[feature], model.reciprocals()[feature])
@@ -52,6 +60,14 @@ impl Quantization<'_> {
             reading: self.features[[row, feature]],
             scaled: scale(row, feature),
         }
+    }
+
+    /// Of fewer than [`LEAST_ROWS`] the error tells.
+    pub(super) fn warn_about_few_rows(&self) -> Option<String> {
+        let rows = self.ranges_from.len();
+        (LEAST_ROWS..ENOUGH_ROWS)
+            .contains(&rows)
+            .then(|| format!("{rows} calibration rows are few to take ranges from; give {ENOUGH_ROWS} or more"))
     }
 
     /// Rows that the float model takes for anomalies are no normal operation of its machine.
@@ -99,8 +115,7 @@ impl Quantization<'_> {
         Some(warning)
     }
 
-    /// Columns that stand still in the rows that give the ranges although they did not in training, whose one value is the
-    /// mean.
+    /// Columns that stand still in the rows that give the ranges, but those at the mean: they stood still in training too.
     pub(super) fn warn_about_constant_columns(&self, model: &Model<'_>) -> Option<String> {
         let &first = self.ranges_from.first()?;
         let stands_still = |&feature: &usize| {
