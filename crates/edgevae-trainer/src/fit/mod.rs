@@ -324,6 +324,8 @@ fn objective_at_mu(vae: &Vae, rows: ArrayView2<f32>, beta: f32) -> f64 {
 }
 
 #[cfg(test)]
+mod fused;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;

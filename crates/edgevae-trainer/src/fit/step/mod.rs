@@ -3,7 +3,7 @@
 //! The same objective as [`graph`](super::graph), which dfdx differentiates and which checks it; docs/DESIGN.md says why
 //! there are two. The bits of a gradient depend neither on the number of threads nor on the machine's vectors.
 
-mod math;
+pub(crate) mod math;
 mod noise;
 mod objective;
 mod part;
