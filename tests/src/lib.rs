@@ -55,8 +55,14 @@ pub fn edgevae(folder: &Path, words: &str) -> Ran {
 
 /// Runs `edgevae` with something on its standard input.
 pub fn edgevae_with(folder: &Path, words: &str, stdin: &[u8]) -> Ran {
+    edgevae_where(&[], folder, words, stdin)
+}
+
+/// Runs `edgevae` with variables in its environment.
+pub fn edgevae_where(variables: &[(&str, &str)], folder: &Path, words: &str, stdin: &[u8]) -> Ran {
     let mut child = Command::new(binary())
         .args(words.split_whitespace())
+        .envs(variables.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -39,6 +39,7 @@ pub mod signing;
 pub mod summary;
 pub mod sweep;
 pub mod target;
+mod threads;
 pub mod threshold;
 pub mod train;
 pub mod vae;

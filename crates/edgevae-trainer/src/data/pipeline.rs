@@ -6,6 +6,7 @@ use std::thread;
 use super::block::{Block, Counts};
 use super::error::DataError;
 use super::source::{Parse, Source, Take};
+use crate::threads;
 
 /// Bytes of a worker's stack: blocks and states are on the heap, and where address space is short every thread counts.
 const STACK: usize = 512 << 10;
@@ -82,15 +83,7 @@ pub fn for_each_block<W, E: From<DataError> + Send>(
             }
         }
     };
-    thread::scope(|scope| {
-        // This thread is one of the workers, so that one is enough.
-        for _ in 1..threads.max(1) {
-            if thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker).is_err() {
-                break;
-            }
-        }
-        worker();
-    });
+    threads::share(threads, || thread::Builder::new().stack_size(STACK), worker);
     let State { failed, before, .. } = shared.state.into_inner().expect("no worker panicked");
     if let Some(error) = failed {
         return Err(error);

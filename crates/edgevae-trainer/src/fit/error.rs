@@ -71,11 +71,19 @@ pub enum FitError {
     #[error("{0}")]
     Checkpoint(String),
     /// The worker threads could not be started.
-    #[error("cannot start {threads} threads: {reason}")]
+    #[error("cannot start {threads} thread{}: {reason}; {}", if *threads == 1 { "" } else { "s" }, way_out(*threads))]
     Threads {
         /// Threads asked for.
         threads: usize,
         /// What the system said.
         reason: String,
     },
+}
+
+fn way_out(threads: usize) -> &'static str {
+    if threads == 1 {
+        "run less at a time (a sweep: --jobs), or raise the limits of the system (ulimit -u, ulimit -v)"
+    } else {
+        "set --threads to fewer"
+    }
 }

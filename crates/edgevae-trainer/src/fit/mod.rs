@@ -240,13 +240,9 @@ fn fit_member(
     options: &FitOptions,
     on_epoch: &mut dyn FnMut(&EpochRecord) -> ControlFlow<()>,
 ) -> Result<Fit, FitError> {
-    let threads = options.threads;
-    let workers = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| FitError::Threads { threads, reason: error.to_string() })?;
+    let workers = workers(options.threads)?;
     let batch = options.batch_size.min(windows.rows());
-    let mut step = Step::new(&options.shape, batch, threads, Level::best());
+    let mut step = Step::new(&options.shape, batch, options.threads, Level::best());
 
     let mut stopped = None;
     while state.epochs < options.epochs && stopped.is_none() {
@@ -289,6 +285,15 @@ fn fit_member(
     let sample = windows.sample();
     let kl_per_latent = workers.install(|| kl_per_latent(&vae, sample));
     Ok(Fit { vae, history, kl_per_latent, best_epoch, stopped })
+}
+
+/// The threads that dfdx and the steps run on. Outside of them dfdx would start one for each core.
+///
+/// # Errors
+/// [`FitError::Threads`].
+pub(crate) fn workers(threads: usize) -> Result<rayon::ThreadPool, FitError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| FitError::Threads { threads, reason: error.to_string() })
 }
 
 /// Rows that are looked at together after a fit: what the network makes of all of them may be larger than they are.

@@ -15,10 +15,14 @@ pub use kernel::InstructionSet;
 pub use raw::RawRows;
 pub use rows::{RowScorer, RowVerdict};
 
+use std::sync::Mutex;
+use std::thread;
+
 use edgevae_core::{Model, ScoreError};
 use ndarray::ArrayView2;
 
 use crate::model_file::ModelFile;
+use crate::threads;
 
 /// A row of a table that has no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +51,8 @@ pub fn score_rows(model: &ModelFile, raw: ArrayView2<'_, f32>, indices: &[usize]
     score_all(&model, rows, 1).map_err(|(row, source)| RowError { row: indices[row] + 1, source })
 }
 
-/// Scores of rows in memory, divided among `threads` threads; the result does not depend on their number.
+/// Scores of rows in memory, divided among `threads` threads; the result does not depend on their number, and the parts of
+/// threads that the system refuses are done by the others.
 ///
 /// # Shapes
 /// `rows`: `[ROWS][IN]`, row by row, raw units; returns `[ROWS]`.
@@ -62,15 +67,23 @@ pub fn score_all(model: &Model<'_>, rows: &[f32], threads: usize) -> Result<Vec<
     assert_eq!(rows.len() % inputs, 0, "rows are whole samples");
     let mut scores = vec![0.0; rows.len() / inputs];
     let share = scores.len().div_ceil(threads.max(1)).max(1);
-    let failures: Vec<_> = std::thread::scope(|scope| {
-        let parts = rows.chunks(share * inputs).zip(scores.chunks_mut(share));
-        let workers: Vec<_> =
-            parts.map(|(rows, scores)| scope.spawn(|| BatchScorer::new(model).score(rows, scores))).collect();
-        workers.into_iter().map(|worker| worker.join().expect("scoring does not panic")).collect()
-    });
-    let first = failures.into_iter().enumerate().find_map(|(part, result)| Some((part, result.err()?)));
-    match first {
-        Some((part, (row, error))) => Err((part * share + row, error)),
-        None => Ok(scores),
+    let parts = Mutex::new(rows.chunks(share * inputs).zip(scores.chunks_mut(share)).enumerate());
+    let first = Mutex::new(None::<(usize, ScoreError)>);
+    let next = || parts.lock().ok()?.next();
+    let worker = || {
+        while let Some((part, (rows, scores))) = next() {
+            if let (Err((row, error)), Ok(mut first)) = (BatchScorer::new(model).score(rows, scores), first.lock()) {
+                let row = part * share + row;
+                if first.is_none_or(|(before, _)| row < before) {
+                    *first = Some((row, error));
+                }
+            }
+        }
+    };
+    let count = (rows.len() / inputs).div_ceil(share);
+    threads::share(threads.min(count), thread::Builder::new, worker);
+    match first.into_inner() {
+        Ok(Some(first)) => Err(first),
+        _ => Ok(scores),
     }
 }

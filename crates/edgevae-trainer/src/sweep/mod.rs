@@ -22,6 +22,7 @@ use crate::export::TOOL;
 use crate::options::Preset;
 use crate::output::OutputError;
 use crate::summary::Source;
+use crate::threads;
 use crate::train::{Fitted, TrainError};
 
 /// Reads or generates the rows of a run; the error is told in the run's record.
@@ -88,7 +89,8 @@ fn fit_key(config: &Config) -> String {
 
 /// Runs what the store does not hold yet, `jobs` trainings at a time, and returns a record for each point.
 ///
-/// Runs that differ in nothing but the score share one fit. Each finished run is stored at once, so that a stopped sweep
+/// Runs that differ in nothing but the score share one fit; what threads that the system refuses would run, the others
+/// do. Each finished run is stored at once, so that a stopped sweep
 /// goes on where it was. A run that fails is a record with the reason; the others go on, and the next start tries it again.
 ///
 /// # Errors
@@ -136,11 +138,7 @@ pub fn run(
             }
         }
     };
-    thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, points.len().max(1)) {
-            scope.spawn(worker);
-        }
-    });
+    threads::share(jobs.min(points.len()), thread::Builder::new, worker);
     if let Ok(Some(error)) = failure.into_inner() {
         return Err(error);
     }

@@ -369,7 +369,7 @@ impl<'d> Fitted<'d> {
     /// Leaves out the share [`Options::trim`] of the rows to fit and of those that bring heads to one footing: those of
     /// the highest scores. The threshold is calibrated on all its rows.
     fn trim(&mut self, options: &Options) -> Result<(), TrainError> {
-        let heads = self.heads(options)?;
+        let heads = self.network.workers.install(|| self.heads(options))?;
         let model = self.uncalibrated(&heads, options)?;
         let keep = |rows: &[usize]| -> Result<Vec<usize>, TrainError> {
             let scores = scoring::score_rows(&model, self.raw(rows).view(), rows)?;
@@ -393,6 +393,10 @@ impl<'d> Fitted<'d> {
     /// # Errors
     /// [`TrainError`].
     pub fn finish(&self, options: &Options) -> Result<Trained, TrainError> {
+        self.network.workers.install(|| self.finished(options))
+    }
+
+    fn finished(&self, options: &Options) -> Result<Trained, TrainError> {
         let Self { dataset, rows, network: Network { scaler, fit, .. }, .. } = self;
         let mut warnings = self.warnings.clone();
         let heads = self.heads(options)?;

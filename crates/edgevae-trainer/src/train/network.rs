@@ -21,6 +21,8 @@ pub(super) struct Network {
     x: Array2<f32>,
     /// Their latent means, `[ROWS, LATENT]`.
     mu: Array2<f32>,
+    /// What the network computes, it computes on these.
+    pub workers: rayon::ThreadPool,
 }
 
 impl Network {
@@ -49,13 +51,17 @@ impl Network {
         let validation = validation.as_ref().map(|rows| rows.view());
         let mut windows = InMemory(x.view());
         let fit = fit::fit_from(checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
-        Ok(Self::new(scaler, fit, x))
+        Self::new(scaler, fit, x, options)
     }
 
     /// A network that was fitted to rows of which `x` are some or all.
-    pub fn new(scaler: Scaler, fit: Fit, x: Array2<f32>) -> Self {
-        let (mu, _) = fit.vae.encode(x.view());
-        Self { scaler, fit, x, mu }
+    ///
+    /// # Errors
+    /// [`TrainError::Fit`] where its threads cannot be started.
+    pub fn new(scaler: Scaler, fit: Fit, x: Array2<f32>, options: &Options) -> Result<Self, TrainError> {
+        let workers = fit::workers(options.threads)?;
+        let (mu, _) = workers.install(|| fit.vae.encode(x.view()));
+        Ok(Self { scaler, fit, x, mu, workers })
     }
 
     /// The fitted rows, scaled and clipped, `[ROWS, IN]`; of a stream a sample.

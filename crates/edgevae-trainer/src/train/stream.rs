@@ -286,7 +286,7 @@ impl Streamed {
         let validation = validation.as_ref().map(|rows| rows.view());
         let fit = fit::fit_from(&mut checkpoints, &mut windows, validation, &fit_options(dataset, options), on_epoch)?;
         let fit_seconds = start.elapsed().as_secs_f64();
-        let network = Network::new(scaler, fit, sample);
+        let network = Network::new(scaler, fit, sample, options)?;
         let n_fitted = fitted as usize;
         Ok(Fitted { dataset, missing, rows: split, n_fitted, network, fit_seconds, warnings })
     }
@@ -397,7 +397,7 @@ impl Windows for StreamWindows<'_> {
             };
             let reader = thread::Builder::new()
                 .spawn_scoped(scope, read)
-                .map_err(|error| FitError::Threads { threads: 1, reason: error.to_string() })?;
+                .map_err(|error| FitError::Threads { threads, reason: error.to_string() })?;
             let mut rows = 0;
             let result = windows.iter().try_for_each(|window| {
                 let view = ArrayView2::from_shape((window.len() / width, width), &window).expect("whole rows");
