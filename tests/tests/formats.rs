@@ -90,6 +90,13 @@ fn a_stream_trains_as_well_as_a_table_and_does_not_depend_on_threads() {
     let (table, stream) = (metrics(dir.path(), "table"), metrics(dir.path(), "stream1"));
     let auc = |metrics: &Value| metrics["roc_auc"].as_f64().unwrap();
     assert!((auc(&table) - auc(&stream)).abs() < 0.03, "{} {}", auc(&table), auc(&stream));
+    // What is told of the files is counted over all of them, and not over the rows that are kept of them.
+    let words = format!("{TRAIN} --data rows.csv --stream --train-on normal --out normal").replace("--quiet", "");
+    let told = edgevae(dir.path(), &words);
+    assert!(told.stderr.contains("6000 rows, 10 features, 120 labelled anomaly\n"), "{}", told.stderr);
+    told.ok();
+    let report = fs::read_to_string(dir.path().join("normal/report.html")).unwrap();
+    assert!(report.contains("6,000, of them 120 anomalies") && !report.contains("(no labels)"), "rows of the stream");
     let (fitted, tested) = (stream["n_train"].as_u64().unwrap(), stream["n_test"].as_u64().unwrap());
     assert_eq!(fitted + tested, 6000, "every row has one use");
     assert!((1080..1320).contains(&tested), "about a fifth: {tested}");

@@ -22,7 +22,7 @@ use edgevae_trainer::memory;
 use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
 use edgevae_trainer::output::{self, OutputDir};
 use edgevae_trainer::quantize::{self, QuantizeError, Quantized};
-use edgevae_trainer::summary::{self, Run, Source};
+use edgevae_trainer::summary::{self, Counted, Run, Source};
 use edgevae_trainer::train::stream::Streamed;
 use edgevae_trainer::train::{self, Fitted, TrainError, Trained};
 
@@ -356,7 +356,7 @@ fn open_stream(
         missing: read.missing,
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
-        streamed: Some(streamed.rows - streamed.dropped),
+        streamed: Some(Counted { rows: streamed.rows - streamed.dropped, anomalies: streamed.anomalies }),
         input: Input::default(),
     };
     Ok((dataset, source, streamed))

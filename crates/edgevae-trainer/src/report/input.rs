@@ -71,7 +71,7 @@ pub struct DatasetSummary {
     pub anomalies: Option<usize>,
     /// Rows of the fit.
     pub train_rows: usize,
-    /// Anomalies among the rows of the fit; `None` without labels.
+    /// Anomalies among the rows of the fit; `None` without labels, and where they were not counted.
     pub train_anomalies: Option<usize>,
     /// Rows kept out of the fit for the threshold only; 0 when the threshold comes from other rows.
     pub calibration_rows: usize,

@@ -22,6 +22,15 @@ use crate::results::{self, Quality};
 use crate::scoring::RowVerdict;
 use crate::train::{KeptOut, Trained};
 
+/// Rows of files, those left out not counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// All of them.
+    pub rows: u64,
+    /// Those labelled anomaly; `None` without labels.
+    pub anomalies: Option<u64>,
+}
+
 /// Where the rows come from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -37,8 +46,8 @@ pub enum Source {
         dropped_rows: u64,
         /// Number of each row that was kept, from 1, counted on over the files; `None` when all were.
         row_numbers: Option<Vec<u64>>,
-        /// Rows of the files when the table is a sample of them, for training on a stream.
-        streamed: Option<u64>,
+        /// What the files hold when the table is a sample of them, for training on a stream.
+        streamed: Option<Counted>,
         /// What became of the columns.
         input: Input,
     },
@@ -94,11 +103,7 @@ impl Source {
     /// What was read.
     pub fn sentence(&self, dataset: &Dataset) -> String {
         let mut text = format!("{}: {} rows, {} features", self.name(), self.rows(dataset), dataset.names.len());
-        match dataset.anomalies() {
-            Some(count) if self.is_streamed() => {
-                let rows = dataset.rows();
-                write!(text, ", {count} of a sample of {rows} labelled anomaly").expect("a string takes all");
-            }
+        match self.anomalies(dataset) {
             Some(count) => write!(text, ", {count} labelled anomaly").expect("a string takes all"),
             None => text += ", no labels",
         }
@@ -116,8 +121,16 @@ impl Source {
     /// Rows of the source, those left out not counted.
     pub fn rows(&self, dataset: &Dataset) -> usize {
         match self {
-            Self::Files { streamed: Some(rows), .. } => *rows as usize,
+            Self::Files { streamed: Some(Counted { rows, .. }), .. } => *rows as usize,
             _ => dataset.rows(),
+        }
+    }
+
+    /// Rows of the source that are labelled anomaly, those left out not counted; `None` without labels.
+    pub fn anomalies(&self, dataset: &Dataset) -> Option<usize> {
+        match self {
+            Self::Files { streamed: Some(Counted { anomalies, .. }), .. } => anomalies.map(|count| count as usize),
+            _ => dataset.anomalies(),
         }
     }
 

@@ -98,9 +98,10 @@ impl Run<'_> {
                 source: source.description(),
                 rows: source.rows(dataset),
                 features: dataset.names.len(),
-                anomalies: dataset.anomalies().filter(|_| !source.is_streamed()),
+                anomalies: source.anomalies(dataset),
                 train_rows: trained.n_fitted,
-                train_anomalies: count(&trained.fitted_rows).filter(|_| !source.is_streamed()),
+                // Of a stream the fit has more rows than the table.
+                train_anomalies: count(&trained.fitted_rows).filter(|_| trained.n_fitted == trained.fitted_rows.len()),
                 calibration_rows: trained.kept_out.calibration,
                 validation_rows: trained.kept_out.validation,
                 footing_rows: trained.kept_out.footing,

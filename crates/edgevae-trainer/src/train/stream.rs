@@ -118,6 +118,8 @@ pub struct Streamed {
     pub rows: u64,
     /// Rows left out because of a missing cell.
     pub dropped: u64,
+    /// Rows labelled anomaly, those left out not counted; `None` without labels.
+    pub anomalies: Option<u64>,
     /// Rows that are fitted in each epoch.
     pub fitted: u64,
     /// The bits of all names, labels and cells of the files.
@@ -170,6 +172,7 @@ impl Streamed {
         let mut samples =
             [Role::Fit, Role::Validation, Role::Holdout, Role::Test].map(|role| (role, Sample::new(capacity, width)));
         let mut fitted = 0_u64;
+        let mut anomalies = 0_u64;
         let mut seen = 0_u64;
         let mut fingerprint = Fingerprint::default();
         names.iter().for_each(|name| fingerprint.text(name));
@@ -202,6 +205,7 @@ impl Streamed {
                         sample.offer(roles.hash(number, 4), number, label, cells);
                     }
                 }
+                anomalies += block.labels.iter().filter(|&&anomaly| anomaly).count() as u64;
                 seen += block.len() as u64;
                 on_rows(RowProgress { epoch: 0, rows: seen, of: 0 });
                 Ok::<_, TrainError>(())
@@ -230,6 +234,7 @@ impl Streamed {
             row_numbers,
             rows,
             dropped,
+            anomalies: has_labels.then_some(anomalies),
             fitted,
             fingerprint,
             scaler,

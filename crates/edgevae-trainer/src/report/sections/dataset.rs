@@ -11,6 +11,7 @@ pub(super) fn render(report: &Report) -> String {
     let data = &report.dataset;
     let with = |rows: usize, anomalies: Option<usize>| match anomalies {
         Some(anomalies) => format!("{}, of them {} anomalies", count(rows), count(anomalies)),
+        None if data.anomalies.is_some() => count(rows),
         None => format!("{} (no labels)", count(rows)),
     };
     let mut rows = vec![
