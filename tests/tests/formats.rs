@@ -123,3 +123,50 @@ fn what_is_wrong_with_a_streamed_file_is_said_with_its_place() {
     train("a,b\n1,2\n").fails_with(&["fit"]);
     assert!(!dir.path().join("run").exists());
 }
+
+#[test]
+fn files_that_are_not_like_the_first_are_told_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    edgevae(dir.path(), "synth --rows 600 --features 3 --out rows.csv").ok();
+    let rows = fs::read_to_string(dir.path().join("rows.csv")).unwrap();
+    let part = |name: &str, text: &str| {
+        fs::create_dir_all(dir.path().join("parts")).unwrap();
+        fs::write(dir.path().join("parts").join(name), text).unwrap();
+    };
+    let extra = |value: &str| {
+        let lines =
+            rows.lines().enumerate().map(|(at, line)| format!("{line},{}\n", if at == 0 { "extra" } else { value }));
+        lines.collect::<String>()
+    };
+    part("1.csv", &rows);
+    part("2.csv", "f0,f1,f2,label\n");
+    part("3.csv", &extra("7"));
+    part("4.csv", &extra("8"));
+    let words = "train --epochs 1 --hidden 4 --latent 1 --label label --out run --force --data parts";
+    for stream in ["", "--stream"] {
+        let ran = edgevae(dir.path(), &format!("{words} {stream}"));
+        for told in [
+            "1800 rows, 3 features",
+            "`extra`: left out, because parts/1.csv, the first file, has no such column and parts/3.csv and 1 more have",
+            "parts/2.csv: a header and no rows",
+        ] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        ran.ok();
+        let ran = edgevae(dir.path(), &format!("{words} {stream} --features f0,f1"));
+        assert!(!ran.stderr.contains("extra"), "left out by choice: {}", ran.stderr);
+        ran.ok();
+    }
+    part("5.csv", "f0,f2,label\n1,2,0\n");
+    for stream in ["", "--stream"] {
+        let message = "parts/5.csv: line 1: no column \"f1\", which is a feature of the first file; the columns are \"f0\", \
+                       \"f2\", \"label\": add it, or leave it out of every file with --ignore \"f1\"";
+        edgevae(dir.path(), &format!("{words} {stream}")).fails_with(&[message]);
+        edgevae(dir.path(), &format!("{words} {stream} --ignore f1")).ok();
+    }
+    (1..=5).for_each(|at| part(&format!("{at}.csv"), "a,b\n"));
+    for stream in ["", "--stream"] {
+        let words = format!("train --out run --force --data parts {stream}");
+        edgevae(dir.path(), &words).fails_with(&["parts/1.csv and 4 more: found a header line and no rows"]);
+    }
+}

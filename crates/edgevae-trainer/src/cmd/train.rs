@@ -351,13 +351,14 @@ fn open_stream(
     let read = read_options(config)?;
     let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows))?;
     let dataset = std::mem::take(&mut streamed.dataset);
+    let input = Input { notes: std::mem::take(&mut streamed.notes), ..Input::default() };
     let source = Source::Files {
         paths,
         missing: read.missing,
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
         streamed: Some(Counted { rows: streamed.rows - streamed.dropped, anomalies: streamed.anomalies }),
-        input: Input::default(),
+        input,
     };
     Ok((dataset, source, streamed))
 }

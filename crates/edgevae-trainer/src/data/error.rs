@@ -44,6 +44,8 @@ pub enum Role {
     Ignored,
     /// A feature that the user named.
     Feature,
+    /// A feature of the first of several files.
+    FirstFileFeature,
     /// A feature of the model.
     ModelFeature,
     /// The column of times.
@@ -62,6 +64,7 @@ impl fmt::Display for Role {
             Self::Label => "the label",
             Self::Ignored => "a column to ignore",
             Self::Feature => "a feature",
+            Self::FirstFileFeature => "a feature of the first file",
             Self::ModelFeature => "a feature of the model",
             Self::Time => "the time",
             Self::Group => "the group",
@@ -161,8 +164,10 @@ pub enum Problem {
     },
     /// A column that was asked for does not exist.
     #[error(
-        "line 1: no column {name:?}, which was asked for as {role}{}; the columns are {columns}",
-        suggestion(.similar)
+        "line 1: no column {name:?}, which {} {role}{}; the columns are {columns}{}",
+        if *.role == Role::FirstFileFeature { "is" } else { "was asked for as" },
+        suggestion(.similar),
+        first_file_advice(.role, .name)
     )]
     NoSuchColumn {
         /// The name asked for.
@@ -324,6 +329,13 @@ impl Problem {
 
 fn suggestion(similar: &Option<String>) -> String {
     similar.as_ref().map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
+}
+
+fn first_file_advice(role: &Role, name: &str) -> String {
+    match role {
+        Role::FirstFileFeature => format!(": add it, or leave it out of every file with --ignore {name:?}"),
+        _ => String::new(),
+    }
 }
 
 fn missing(found: &str) -> String {

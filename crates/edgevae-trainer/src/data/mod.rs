@@ -6,6 +6,7 @@
 pub mod block;
 pub mod csv;
 pub mod error;
+pub(crate) mod files;
 pub mod jsonl;
 pub mod options;
 #[cfg(feature = "parquet")]

@@ -67,6 +67,8 @@ pub enum Features {
     All,
     /// The columns that the user named, in that order.
     Named(Vec<String>),
+    /// The features of the first of several files, in its order.
+    OfFirst(Vec<String>),
     /// The columns that a model was trained on, in that order; messages then advise on data, not on options.
     OfModel(Vec<String>),
 }

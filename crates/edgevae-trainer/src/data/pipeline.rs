@@ -5,7 +5,7 @@ use std::thread;
 
 use super::block::{Block, Counts};
 use super::error::DataError;
-use super::source::{Parse, Source, Take};
+use super::source::{self, Parse, Source, Take};
 use crate::threads;
 
 /// Bytes of a worker's stack: blocks and states are on the heap, and where address space is short every thread counts.
@@ -69,6 +69,19 @@ pub fn for_each_block<W, E: From<DataError> + Send>(
     work: impl Fn(&mut W, &Block) + Sync,
     each: impl FnMut(&mut W, &Block) -> Result<(), E> + Send,
 ) -> Result<Counts, E> {
+    let counts = for_each_block_of(source, threads, make, work, each)?;
+    source::check_counts(&source.name, counts)?;
+    Ok(counts)
+}
+
+/// [`for_each_block`] of one of several sources, which may have no rows.
+pub(super) fn for_each_block_of<W, E: From<DataError> + Send>(
+    source: &mut Source,
+    threads: usize,
+    make: impl Fn() -> W + Sync,
+    work: impl Fn(&mut W, &Block) + Sync,
+    each: impl FnMut(&mut W, &Block) -> Result<(), E> + Send,
+) -> Result<Counts, E> {
     let state = State { placed: 0, delivered: 0, before: source.before, failed: None, stopped: false };
     let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };
     let taken = Mutex::new((0, &mut *source.take));
@@ -85,11 +98,10 @@ pub fn for_each_block<W, E: From<DataError> + Send>(
     };
     threads::share(threads, || thread::Builder::new().stack_size(STACK), worker);
     let State { failed, before, .. } = shared.state.into_inner().expect("no worker panicked");
-    if let Some(error) = failed {
-        return Err(error);
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(before),
     }
-    source.check_counts(before)?;
-    Ok(before)
 }
 
 /// The next block of the source and its number; `None` at the end.

@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::block::{Block, Counts};
 use super::error::{DataError, Problem};
-use super::pipeline::for_each_block;
+use super::files;
+use super::pipeline::for_each_block_of;
 use super::source::{Parse, Source, Take};
 
 /// Blocks that stay together, so that a seek pays off: 1 MiB of CSV.
@@ -40,11 +41,11 @@ pub struct Index {
     pub dropped: u64,
 }
 
-/// Reads every source once, in order, as [`for_each_block`] does, and remembers where its parts are. `each` is told the
+/// Reads every source once, in order, as [`for_each_block`](super::pipeline::for_each_block) does, and remembers where its parts are. `each` is told the
 /// number of rows in the sources before.
 ///
 /// # Errors
-/// As [`for_each_block`]; and a source that cannot be read twice, as a pipe.
+/// As [`for_each_block`](super::pipeline::for_each_block), of all rows together; and a source that cannot be read twice, as a pipe.
 pub fn index<W, E: From<DataError> + Send>(
     sources: &mut [Source],
     threads: usize,
@@ -52,12 +53,12 @@ pub fn index<W, E: From<DataError> + Send>(
     work: impl Fn(&mut W, u64, &Block) + Sync,
     mut each: impl FnMut(&mut W, u64, &Block) -> Result<(), E> + Send,
 ) -> Result<Index, E> {
-    let mut index = Index::default();
+    let (mut index, mut all) = (Index::default(), Counts::default());
     for (file, source) in sources.iter_mut().enumerate() {
         let (name, rows_before) = (source.name.clone(), index.rows);
         let segments = &mut index.segments;
         let first = segments.len();
-        let counts = for_each_block(
+        let counts = for_each_block_of(
             source,
             threads,
             &make,
@@ -86,7 +87,9 @@ pub fn index<W, E: From<DataError> + Send>(
         index.files.push((name, counts.rows));
         index.rows += counts.rows;
         index.dropped += counts.dropped;
+        all += counts;
     }
+    files::check_counts(sources, all)?;
     Ok(index)
 }
 

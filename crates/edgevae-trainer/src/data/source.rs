@@ -202,16 +202,16 @@ impl Source {
     pub fn close(&mut self) {
         self.take.close();
     }
+}
 
-    /// The error of a source that held nothing to use, if that is what the counts say.
-    pub(super) fn check_counts(&self, counts: Counts) -> Result<(), DataError> {
-        let problem = match counts {
-            Counts { rows: 0, .. } => Problem::NoRows,
-            Counts { rows, dropped, .. } if rows == dropped => Problem::NoRowsLeft { dropped },
-            _ => return Ok(()),
-        };
-        Err(DataError { file: self.name.clone(), problem })
-    }
+/// The error of a source that held nothing to use, if that is what the counts say; `name` is its name in messages.
+pub(super) fn check_counts(name: &str, counts: Counts) -> Result<(), DataError> {
+    let problem = match counts {
+        Counts { rows: 0, .. } => Problem::NoRows,
+        Counts { rows, dropped, .. } if rows == dropped => Problem::NoRowsLeft { dropped },
+        _ => return Ok(()),
+    };
+    Err(DataError { file: name.to_owned(), problem })
 }
 
 #[cfg(feature = "parquet")]

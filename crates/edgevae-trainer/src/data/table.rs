@@ -8,8 +8,9 @@ use super::Dataset;
 use super::block::Counts;
 use super::csv::cell;
 use super::error::DataError;
-use super::options::{Features, ReadOptions};
-use super::pipeline::for_each_block;
+use super::files;
+use super::options::ReadOptions;
+use super::pipeline::for_each_block_of;
 use super::source::Source;
 
 /// A table and what was noticed while it was read.
@@ -26,6 +27,8 @@ pub struct Loaded {
     pub row_numbers: Option<Vec<u64>>,
     /// Rows of each file, those left out included.
     pub file_rows: Vec<u64>,
+    /// What is to be told about files that are not like the first.
+    pub notes: Vec<String>,
     /// Cells that are NaN in the table.
     pub missing_cells: u64,
     /// A feature that is probably a label: no label column was asked for, this one is named like one and holds 0 and 1
@@ -41,25 +44,28 @@ pub struct Loaded {
 /// # Panics
 /// When there are no paths.
 pub fn read(paths: &[PathBuf], options: &ReadOptions, threads: usize) -> Result<Loaded, DataError> {
-    let (first, others) = paths.split_first().expect("at least one file");
-    let mut source = Source::open(first, options)?;
-    let mut table = Table::new(&source);
-    table.append(&mut source, threads)?;
-    let options = ReadOptions { features: Features::Named(source.feature_names), ..options.clone() };
-    for path in others {
-        table.append(&mut Source::open(path, &options)?, threads)?;
-    }
-    Ok(table.finish())
+    let (sources, notes) = files::open(paths, options)?;
+    of_sources(sources, notes, threads)
 }
 
 /// Reads an open source into memory.
 ///
 /// # Errors
 /// [`DataError`] for the first thing wrong.
-pub fn collect(mut source: Source, threads: usize) -> Result<Loaded, DataError> {
-    let mut table = Table::new(&source);
-    table.append(&mut source, threads)?;
-    Ok(table.finish())
+pub fn collect(source: Source, threads: usize) -> Result<Loaded, DataError> {
+    of_sources(vec![source], vec![], threads)
+}
+
+fn of_sources(mut sources: Vec<Source>, mut notes: Vec<String>, threads: usize) -> Result<Loaded, DataError> {
+    let mut table = Table::new(&sources[0]);
+    for source in &mut sources {
+        table.append(source, threads)?;
+        source.close();
+    }
+    files::check_counts(&sources, table.counts)?;
+    let names = sources.iter().map(|source| &source.name);
+    notes.extend(files::without_rows(names.zip(table.file_rows.iter().copied())));
+    Ok(table.finish(notes))
 }
 
 /// A table that grows.
@@ -91,7 +97,7 @@ impl Table {
     fn append(&mut self, source: &mut Source, threads: usize) -> Result<(), DataError> {
         let before = self.counts.rows;
         let Self { cells, labels, numbers, .. } = self;
-        let counts = for_each_block(
+        let counts = for_each_block_of(
             source,
             threads,
             || (),
@@ -108,7 +114,7 @@ impl Table {
         Ok(())
     }
 
-    fn finish(self) -> Loaded {
+    fn finish(self, notes: Vec<String>) -> Loaded {
         let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts } = self;
         let features = Array2::from_shape_vec((cells.len() / names.len(), names.len()), cells)
             .expect("every row has one cell for each name");
@@ -120,6 +126,7 @@ impl Table {
             dropped_rows: counts.dropped,
             row_numbers: (counts.dropped > 0).then_some(numbers),
             file_rows,
+            notes,
             missing_cells: counts.missing,
             suspected_label,
         }

@@ -170,8 +170,8 @@ pub fn load(
     options: &Options,
 ) -> Result<Prepared, InputError> {
     let (survey, decisions, loaded) = read_table(paths, read, request, options.threads)?;
-    let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, .. } = loaded;
-    let mut notes = decisions.notes;
+    let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, mut notes, .. } = loaded;
+    notes.extend(decisions.notes);
     let rising = running(&dataset, request);
     let mut in_order = true;
     let mut numbers = row_numbers.unwrap_or_else(|| (1..=dataset.rows() as u64).collect());

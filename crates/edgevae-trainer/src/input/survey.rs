@@ -10,6 +10,7 @@ use super::Request;
 use crate::data::csv::cell::{self, NoNumber};
 use crate::data::csv::{Looks, header};
 use crate::data::error::{DataError, Place, Problem, Role, list, shorten};
+use crate::data::files;
 use crate::data::options::ReadOptions;
 use crate::data::reading::{self, Levels, Reading};
 use crate::data::scan::scan;
@@ -146,10 +147,11 @@ impl Survey {
     pub fn of(paths: &[PathBuf], read: &ReadOptions, request: &Request) -> Result<Self, DataError> {
         let mut survey = Self::default();
         let mut groups: HashMap<Vec<u8>, u32> = HashMap::new();
-        for path in paths {
+        let others = files::later(read);
+        for (file, path) in paths.iter().enumerate() {
             let mut places = None;
             let mut row = 0;
-            scan(path, read, &mut |names, cells| {
+            scan(path, if file == 0 { read } else { &others }, &mut |names, cells| {
                 row += 1;
                 let Self { names: known, cells: counted, times, groups: of_group } = &mut survey;
                 if known.is_empty() {

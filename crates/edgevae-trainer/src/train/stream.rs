@@ -21,7 +21,8 @@ use super::{Fitted, TrainError, fit_options};
 use crate::data::block::Block;
 use crate::data::csv::Looks;
 use crate::data::error::{DataError, Problem};
-use crate::data::options::{Features, ReadOptions};
+use crate::data::files;
+use crate::data::options::ReadOptions;
 use crate::data::pipeline::for_each_block;
 use crate::data::shuffled::{Index, Shuffled, index};
 use crate::data::source::Source;
@@ -122,6 +123,8 @@ pub struct Streamed {
     pub anomalies: Option<u64>,
     /// Rows that are fitted in each epoch.
     pub fitted: u64,
+    /// What is to be told about files that are not like the first.
+    pub notes: Vec<String>,
     /// The bits of all names, labels and cells of the files.
     fingerprint: u64,
     scaler: Scaler,
@@ -150,16 +153,9 @@ impl Streamed {
         options: &Options,
         on_rows: &mut (dyn FnMut(RowProgress) + Send),
     ) -> Result<Self, TrainError> {
-        let mut sources = vec![Source::open(&paths[0], read)?];
-        sources[0].close();
+        let (mut sources, mut notes) = files::open(paths, read)?;
         let names = sources[0].feature_names.clone();
         let has_labels = sources[0].has_labels;
-        let others = ReadOptions { features: Features::Named(names.clone()), ..read.clone() };
-        for path in &paths[1..] {
-            let mut source = Source::open(path, &others)?;
-            source.close();
-            sources.push(source);
-        }
         if names.len() > usize::from(u16::MAX) {
             return Err(TrainError::TooManyFeatures(names.len()));
         }
@@ -212,6 +208,7 @@ impl Streamed {
             },
         )
         .map_err(of_stream)?;
+        notes.extend(files::without_rows(index.files.iter().map(|(name, rows)| (name, *rows))));
         let (dataset, row_numbers, split) = gather(names, has_labels, samples);
         if split.fit.len() < 2 {
             let why = "the rest is for test, calibration and validation".to_owned();
@@ -236,6 +233,7 @@ impl Streamed {
             dropped,
             anomalies: has_labels.then_some(anomalies),
             fitted,
+            notes,
             fingerprint,
             scaler,
             split,

@@ -127,6 +127,7 @@ pub(crate) fn select(names: &[String], options: &ReadOptions) -> Result<Selectio
     let features = match &options.features {
         Features::All => None,
         Features::Named(wanted) => Some((wanted, Role::Feature)),
+        Features::OfFirst(wanted) => Some((wanted, Role::FirstFileFeature)),
         Features::OfModel(wanted) => Some((wanted, Role::ModelFeature)),
     };
     let features: Option<Vec<usize>> = features

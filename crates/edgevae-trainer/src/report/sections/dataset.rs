@@ -30,7 +30,7 @@ pub(super) fn render(report: &Report) -> String {
     rows.push(("test rows", with(data.test_rows, data.test_anomalies)));
     rows.push(("rows dropped for missing cells", count(data.dropped_rows)));
     rows.push(("constant columns (kept with scale 1)", names(&data.constant_columns)));
-    rows.extend(data.notes.iter().map(|note| ("column", note.clone())));
+    rows.extend(data.notes.iter().map(|note| ("note", note.clone())));
     let body = pairs("Data", &rows) + &pairs("Architecture and options", &report.options);
     section("setup", "Data, architecture and options", &body)
 }
