@@ -18,6 +18,9 @@ fn a_fit_without_threads_says_so() {
         refused(dir.path(), &words(16)).fails_with(&["rows.csv: cannot start 16 threads: ", "set --threads to fewer"]);
         refused(dir.path(), &words(1)).fails_with(&["rows.csv: cannot start 1 thread: ", "ulimit"]);
     }
+    let told = refused(dir.path(), "inspect none.evae").stderr;
+    let warning = "warning: Ctrl-C may leave a temporary file behind, because what waits for it cannot start: Resource";
+    assert!(told.starts_with(warning), "{told}");
     let sweep = "sweep --synth rows=300 --epochs 1 --hidden 4 --latent 1 --seeds 0..3 --jobs 3 --out sweep";
     refused(dir.path(), sweep).fails_with(&["4 of 4 runs failed", "cannot start 1 thread: ", "--jobs"]);
 }

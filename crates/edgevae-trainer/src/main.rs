@@ -24,7 +24,8 @@ fn main() -> ExitCode {
         std::process::exit(130);
     });
     if let Err(error) = handler {
-        note!("warning: Ctrl-C may leave a temporary file behind: {error}");
+        let cause = if let ctrlc::Error::System(cause) = &error { cause as &dyn std::fmt::Display } else { &error };
+        note!("warning: Ctrl-C may leave a temporary file behind, because what waits for it cannot start: {cause}");
     }
     match cli.command.run() {
         Ok(false) => ExitCode::SUCCESS,
