@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use edgevae_tests::{edgevae, names};
+use edgevae_tests::{edgevae, edgevae_with, names};
 use serde_json::Value;
 
 const TRAIN: &str = "train --epochs 2 --hidden 4 --latent 1 --quiet";
@@ -33,6 +33,8 @@ fn files_that_are_no_table_of_numbers() {
     edgevae(dir.path(), &format!("{TRAIN} --data none.csv")).fails_with(&["none.csv"]);
     edgevae(dir.path(), &format!("{TRAIN} --data . --out run")).fails_with(&["the folder holds no file of rows"]);
     assert!(names(dir.path()).is_empty());
+    edgevae_with(dir.path(), &format!("{TRAIN} --data - --out run"), b"a,b\n1,2\n").fails_with(&["standard input"]);
+    train_on("a,b\n1,2\n", "--data rows.csv,rows.csv", &["rows.csv,rows.csv", "--data of its own"]);
     train_on("", "", &["rows.csv", "empty"]);
     train_on("a,b\n", "", &["rows.csv"]);
     train_on("a,b\n1,2\n3\n", "", &["rows.csv", "line 3"]);

@@ -120,7 +120,9 @@ fn what_is_wrong_with_a_streamed_file_is_said_with_its_place() {
     };
     train("a,b\n1,2\n3,x\n").fails_with(&["rows.csv", "line 3", "x"]);
     train("a,b\n").fails_with(&["rows.csv", "no rows"]);
-    train("a,b\n1,2\n").fails_with(&["fit"]);
+    train("a,b\n1,2\n").fails_with(&["rows.csv", "fit"]);
+    // A stream has no indicators.
+    train("a,b\n1,2\n3,\n").fails_with(&["rows.csv", "line 3", "--missing drop or mean,", "--stream=false"]);
     assert!(!dir.path().join("run").exists());
 }
 

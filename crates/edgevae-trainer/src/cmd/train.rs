@@ -349,7 +349,12 @@ fn open_stream(
         options.split
     );
     let read = read_options(config)?;
-    let mut streamed = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows))?;
+    let opened = Streamed::open(&paths, &read, options, &mut |rows| progress.rows(rows));
+    let mut streamed = opened.map_err(|error| match error {
+        // It names the file.
+        TrainError::Data(error) => error.into(),
+        error => anyhow::Error::from(error).context(summary::names(&paths)),
+    })?;
     let dataset = std::mem::take(&mut streamed.dataset);
     let input = Input { notes: std::mem::take(&mut streamed.notes), ..Input::default() };
     let source = Source::Files {

@@ -104,11 +104,19 @@ pub enum Problem {
     #[error("the file is empty, expected a header line with column names and a line for each row")]
     Empty,
     /// The header is not UTF-8 text.
-    #[error("line 1: found {found}, expected a header line in UTF-8; save the table as CSV (UTF-8)")]
+    #[error("line 1: found {found}, expected a header line in UTF-8; {way_out}")]
     NotText {
         /// What the first bytes look like.
         found: &'static str,
+        /// What to do about it.
+        way_out: &'static str,
     },
+    /// A pipe where a file is read more than once.
+    #[error(
+        "found a pipe, expected a file, because a stream is read again for each epoch; write the rows to a file, or hold them in \
+         memory with --stream=false"
+    )]
+    ReadOnce,
     /// A header and no row.
     #[error("found a header line and no rows, expected at least one row of numbers")]
     NoRows,
@@ -233,14 +241,14 @@ pub enum Problem {
         found: String,
     },
     /// A feature is missing and the policy does not admit it.
-    #[error("{at}: found {}, expected a number; {}", missing(.found), missing_advice(*.of_model))]
+    #[error("{at}: found {}, expected a number; {}", missing(.found), .choices.advice())]
     MissingCell {
         /// Where.
         at: Place,
         /// The text of the cell.
         found: String,
-        /// The column is a model's feature.
-        of_model: bool,
+        /// What may become of it.
+        choices: Choices,
     },
     /// An infinity.
     #[error("{at}: found {found:?}, expected a finite number; mend the cell or delete the row")]
@@ -302,6 +310,32 @@ pub enum Problem {
     },
 }
 
+/// What may become of a missing cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choices {
+    /// Whatever `--missing` offers.
+    Any,
+    /// What it offers a stream, which has no encoder.
+    OfStream,
+    /// What the model says.
+    OfModel,
+}
+
+impl Choices {
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Any => "mend the cell, or choose --missing drop, mean or indicator",
+            Self::OfStream => {
+                "mend the cell, choose --missing drop or mean, or hold the rows in memory with --stream=false, where there is \
+                 --missing indicator too"
+            }
+            Self::OfModel => {
+                "the model was trained to refuse missing cells: mend the cell, or train with --missing drop, mean or indicator"
+            }
+        }
+    }
+}
+
 impl Problem {
     /// The same problem after `rows` more rows and `lines` more lines than it was found at.
     pub(crate) fn moved(mut self, rows: u64, lines: u64) -> Self {
@@ -340,14 +374,6 @@ fn first_file_advice(role: &Role, name: &str) -> String {
 
 fn missing(found: &str) -> String {
     if found.is_empty() { "an empty cell".into() } else { format!("{found:?}") }
-}
-
-fn missing_advice(of_model: bool) -> &'static str {
-    if of_model {
-        "the model was trained to refuse missing cells: mend the cell, or train with --missing drop, mean or indicator"
-    } else {
-        "mend the cell, or choose --missing drop, mean or indicator"
-    }
 }
 
 /// Names for a message: the first twelve in quotes, then how many more there are.

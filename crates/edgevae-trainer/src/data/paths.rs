@@ -20,6 +20,10 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
             of_folder(argument)
         } else if !argument.exists() && is_pattern(argument) {
             of_pattern(argument)
+        } else if is_list(argument) {
+            Err(Problem::NoFiles("no such file, and each part of it is one: name each with a --data of its own"))
+        } else if argument == Path::new("-") && !argument.exists() {
+            Err(Problem::NoFiles("standard input is not read here, because rows are read more than once"))
         } else {
             Ok(vec![argument.clone()])
         };
@@ -32,6 +36,12 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
 
 fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
+}
+
+/// Whether it is no file but several with commas between them, as other options take lists.
+fn is_list(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains(',') && !path.exists() && text.split(',').all(|part| Path::new(part).exists())
 }
 
 fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
@@ -73,6 +83,11 @@ mod tests {
         let twice = super::expand(&[dir.path().join("*.csv"), dir.path().join("b.csv"), dir.path().join("b.csv")]);
         assert_eq!(twice.unwrap().len(), 1);
         assert_eq!(expand("absent.csv").unwrap(), ["absent.csv"]);
+        let list = format!("{0},{0}", dir.path().join("b.csv").display());
+        let error = super::expand(&[list.into()]).unwrap_err().to_string();
+        assert!(error.contains("--data of its own"), "{error}");
+        let error = super::expand(&["-".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("-: standard input is not read here"), "{error}");
         assert!(expand("*.tsv").unwrap_err().contains("no file matches the pattern"));
         assert!(expand("e.csv").unwrap_err().contains("the folder holds no file of rows"));
     }

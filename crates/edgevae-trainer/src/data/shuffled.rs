@@ -1,7 +1,6 @@
 //! Files read again and again, each time in another order of their parts.
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex};
 
 use rand::seq::SliceRandom;
@@ -72,8 +71,7 @@ pub fn index<W, E: From<DataError> + Send>(
                     }
                     (Some(segment), _) if segment.file == file => segment.blocks.push(entry),
                     _ => {
-                        let error = io::Error::from(io::ErrorKind::NotSeekable);
-                        return Err(DataError { file: name.clone(), problem: Problem::CannotOpen { error } }.into());
+                        return Err(DataError { file: name.clone(), problem: Problem::ReadOnce }.into());
                     }
                 }
                 each(own, rows_before, block)

@@ -161,7 +161,7 @@ impl Source {
 }
 
 /// The file, or the first of several and how many more.
-fn names(paths: &[PathBuf]) -> String {
+pub fn names(paths: &[PathBuf]) -> String {
     match paths {
         [] => String::new(),
         [path] => path.display().to_string(),

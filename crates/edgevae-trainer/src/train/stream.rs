@@ -20,7 +20,7 @@ use super::sample::Sample;
 use super::{Fitted, TrainError, fit_options};
 use crate::data::block::Block;
 use crate::data::csv::Looks;
-use crate::data::error::{DataError, Problem};
+use crate::data::error::{Choices, DataError, Problem};
 use crate::data::files;
 use crate::data::options::ReadOptions;
 use crate::data::pipeline::for_each_block;
@@ -297,10 +297,12 @@ impl Streamed {
 
 /// The error with advice that holds for a stream.
 fn of_stream(mut error: TrainError) -> TrainError {
-    if let TrainError::Data(DataError { problem: Problem::NotANumber { looks, .. }, .. }) = &mut error
-        && matches!(looks, Looks::Text | Looks::Time)
-    {
-        *looks = Looks::Streamed;
+    if let TrainError::Data(DataError { problem, .. }) = &mut error {
+        match problem {
+            Problem::NotANumber { looks: looks @ (Looks::Text | Looks::Time), .. } => *looks = Looks::Streamed,
+            Problem::MissingCell { choices, .. } => *choices = Choices::OfStream,
+            _ => {}
+        }
     }
     error
 }
@@ -476,6 +478,23 @@ mod tests {
             assert!(error.contains("--ignore \"b\"") && error.contains("--stream=false"), "{error}");
             assert!(!error.contains("--categorical") && !error.contains("--time"), "{error}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_is_refused_because_it_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let writer = thread::spawn({
+            let pipe = pipe.clone();
+            // Whoever reads may go before the end.
+            move || drop(fs::write(pipe, rows(100)))
+        });
+        let opened = Streamed::open(&[pipe], &ReadOptions::default(), &Options::default(), &mut |_| {});
+        let error = opened.err().unwrap().to_string();
+        assert!(error.contains("pipe: found a pipe, expected a file") && error.contains("--stream=false"), "{error}");
+        writer.join().unwrap();
     }
 
     #[test]

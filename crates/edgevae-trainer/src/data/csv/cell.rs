@@ -1,6 +1,6 @@
 //! The text of one cell, read as a number or a label.
 
-use crate::data::error::{Place, Problem, shorten};
+use crate::data::error::{Choices, Place, Problem, shorten};
 
 /// What a text that is no number looks like; decides the advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,10 @@ impl NoNumber {
     pub fn problem(self, at: Place, cell: &[u8], of_model: bool) -> Problem {
         let found = shorten(cell.trim_ascii());
         match self {
-            Self::Missing => Problem::MissingCell { at, found, of_model },
+            Self::Missing => {
+                let choices = if of_model { Choices::OfModel } else { Choices::Any };
+                Problem::MissingCell { at, found, choices }
+            }
             Self::Infinite => Problem::NonFinite { at, found },
             Self::OutOfRange => Problem::OutOfRange { at, found },
             Self::NotABoolean => {

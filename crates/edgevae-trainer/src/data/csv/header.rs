@@ -9,6 +9,8 @@ use std::collections::HashMap;
 /// `Temp (a,b);Speed`.
 const CANDIDATES: [u8; 3] = *b"\t;,";
 
+const SAVE_AS_CSV: &str = "save the table as CSV (UTF-8)";
+
 /// What the first line shows before anything is parsed.
 pub(super) struct FirstLine {
     /// The line ends within the bytes seen.
@@ -46,15 +48,24 @@ pub(super) fn first_line(bytes: &[u8]) -> FirstLine {
 }
 
 /// What bytes that are no UTF-8 text begin like; `None` when nothing speaks against text.
-pub(super) fn not_text(bytes: &[u8]) -> Option<&'static str> {
+pub(super) fn not_text(bytes: &[u8]) -> Option<Problem> {
+    let no_text = |found, way_out| Some(Problem::NotText { found, way_out });
     match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("text in UTF-16"),
-        [0x1f, 0x8b, ..] => Some("a gzip archive"),
-        [b'P', b'K', 3, 4, ..] => Some("a ZIP archive or an Excel workbook"),
-        [0x89, b'P', b'N', b'G', ..] => Some("a PNG image"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => no_text("text in UTF-16", SAVE_AS_CSV),
+        [0x1f, 0x8b, ..] => no_text(
+            "a gzip archive",
+            "unpack it with gunzip; `gunzip -c FILE | edgevae score --data -` does without a second file",
+        ),
+        [b'P', b'K', 3, 4, ..] => {
+            no_text("a ZIP archive or an Excel workbook", "unpack the archive, or save the sheet as CSV (UTF-8)")
+        }
+        [b'P', b'A', b'R', b'1', ..] => {
+            no_text("a Parquet file", "choose --format parquet, or name it with the extension .parquet")
+        }
+        [0x89, b'P', b'N', b'G', ..] => no_text("a PNG image", SAVE_AS_CSV),
         // In the header only, wherever the stream was cut: what is said must not depend on that.
         _ if bytes.iter().take_while(|&byte| !b"\r\n".contains(byte)).any(|&byte| byte == 0) => {
-            Some("bytes that are no text")
+            no_text("bytes that are no text", SAVE_AS_CSV)
         }
         _ => None,
     }
@@ -64,7 +75,7 @@ pub(super) fn not_text(bytes: &[u8]) -> Option<&'static str> {
 /// of them numbers.
 pub(super) fn names<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Vec<String>, Problem> {
     let texts: Result<Vec<&str>, _> = cells.map(|cell| str::from_utf8(cell.trim_ascii())).collect();
-    let texts = texts.map_err(|_| Problem::NotText { found: "bytes that are no UTF-8" })?;
+    let texts = texts.map_err(|_| Problem::NotText { found: "bytes that are no UTF-8", way_out: SAVE_AS_CSV })?;
     let names: Vec<String> = texts.into_iter().map(str::to_owned).collect();
     let is_row_names = names.len() > 1 && names[0].is_empty();
     let from = usize::from(is_row_names);

@@ -250,8 +250,8 @@ fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Resu
     }
     let beginning = records.beginning(|bytes| header::first_line(bytes).complete || header::not_text(bytes).is_some());
     let beginning = beginning.map_err(|error| problem(error, 1))?;
-    if let Some(found) = header::not_text(beginning) {
-        return Err(Problem::NotText { found });
+    if let Some(problem) = header::not_text(beginning) {
+        return Err(problem);
     }
     let delimiter = options.delimiter.unwrap_or_else(|| header::first_line(beginning).delimiter);
     records.set_delimiter(delimiter);

@@ -36,18 +36,28 @@ fn refuses_empty_files_and_files_without_rows() {
 
 #[test]
 fn refuses_files_that_are_no_text() {
-    let cases: [(&[u8], &str); 6] = [
-        (b"\xff\xfea\0,\0b\0\n\0", "text in UTF-16"),
-        (b"\x1f\x8b\x08\0\0\0", "a gzip archive"),
-        (b"PK\x03\x04\x14\0", "a ZIP archive or an Excel workbook"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image"),
-        (b"a\0b,c\n1,2\n", "bytes that are no text"),
-        (b"temp\xb0C,b\n1,2\n", "bytes that are no UTF-8"),
+    let save = "save the table as CSV (UTF-8)";
+    let cases: [(&[u8], &str, &str); 7] = [
+        (b"\xff\xfea\0,\0b\0\n\0", "text in UTF-16", save),
+        (
+            b"\x1f\x8b\x08\0\0\0",
+            "a gzip archive",
+            "unpack it with gunzip; `gunzip -c FILE | edgevae score --data -` does without a second file",
+        ),
+        (
+            b"PK\x03\x04\x14\0",
+            "a ZIP archive or an Excel workbook",
+            "unpack the archive, or save the sheet as CSV (UTF-8)",
+        ),
+        (b"PAR1\x15\x04", "a Parquet file", "choose --format parquet, or name it with the extension .parquet"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG image", save),
+        (b"a\0b,c\n1,2\n", "bytes that are no text", save),
+        (b"temp\xb0C,b\n1,2\n", "bytes that are no UTF-8", save),
     ];
-    for (bytes, found) in cases {
+    for (bytes, found, way_out) in cases {
         assert_eq!(
             plain_message(bytes),
-            format!("t.csv: line 1: found {found}, expected a header line in UTF-8; save the table as CSV (UTF-8)")
+            format!("t.csv: line 1: found {found}, expected a header line in UTF-8; {way_out}")
         );
     }
 }
