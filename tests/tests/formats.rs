@@ -149,7 +149,7 @@ fn files_that_are_not_like_the_first_are_told_by_name() {
         let ran = edgevae(dir.path(), &format!("{words} {stream}"));
         for told in [
             "1800 rows, 3 features",
-            "`extra`: left out, because parts/1.csv, the first file, has no such column and parts/3.csv and 1 more have",
+            "`extra`: left out, because parts/1.csv, the first file, has no such column and parts/3.csv and 1 more file have",
             "parts/2.csv: a header and no rows",
         ] {
             assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
@@ -169,6 +169,28 @@ fn files_that_are_not_like_the_first_are_told_by_name() {
     (1..=5).for_each(|at| part(&format!("{at}.csv"), "a,b\n"));
     for stream in ["", "--stream"] {
         let words = format!("train --out run --force --data parts {stream}");
-        edgevae(dir.path(), &words).fails_with(&["parts/1.csv and 4 more: found a header line and no rows"]);
+        edgevae(dir.path(), &words).fails_with(&["parts/1.csv and 4 more files: found a header line and no rows"]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_trained_on_where_one_reading_is_enough_and_refused_where_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let train = |text: &str| {
+        let (pipe, text) = (pipe.clone(), text.to_owned());
+        // Whoever reads may go before the end.
+        let writer = std::thread::spawn(move || drop(fs::write(pipe, text)));
+        let ran = edgevae(dir.path(), "train --epochs 1 --hidden 4 --latent 1 --quiet --data pipe --out run --force");
+        writer.join().unwrap();
+        ran
+    };
+    let rows =
+        |cell: &str| (0..40).fold("a,b\n".to_owned(), |text, row| text + &format!("{row},{}\n{row},{cell}\n", row % 7));
+    train(&rows("3")).ok();
+    for cell in ["on", "2024-01-31", ""] {
+        train(&rows(cell)).fails_with(&["pipe: found a pipe, expected a file", "write them to a file"]);
     }
 }

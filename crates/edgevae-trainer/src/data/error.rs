@@ -112,11 +112,11 @@ pub enum Problem {
         way_out: &'static str,
     },
     /// A pipe where a file is read more than once.
-    #[error(
-        "found a pipe, expected a file, because a stream is read again for each epoch; write the rows to a file, or hold them in \
-         memory with --stream=false"
-    )]
-    ReadOnce,
+    #[error("found a pipe, expected a file, because {0}")]
+    ReadOnce(
+        /// Why it is read again, and what to do.
+        &'static str,
+    ),
     /// A header and no row.
     #[error("found a header line and no rows, expected at least one row of numbers")]
     NoRows,

@@ -1,9 +1,10 @@
 //! Several files as one table: the columns are those of the first.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use super::block::Counts;
-use super::error::DataError;
+use super::error::{DataError, Problem};
 use super::options::{Features, ReadOptions};
 use super::source::{self, Source};
 
@@ -33,6 +34,17 @@ pub(crate) fn open(paths: &[PathBuf], options: &ReadOptions) -> Result<(Vec<Sour
 /// How the files after the first are read: a column to ignore that they have not is no fault of theirs.
 pub(crate) fn later(options: &ReadOptions) -> ReadOptions {
     ReadOptions { ignore: vec![], ..options.clone() }
+}
+
+/// Refuses pipes where files are read again: a second reader of a pipe waits for rows that never come.
+pub(crate) fn refuse_pipes(paths: &[PathBuf]) -> Result<(), DataError> {
+    let why = "rows with text, times or missing cells are read twice; write them to a file";
+    let pipe =
+        paths.iter().find(|path| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()));
+    match pipe {
+        Some(path) => Err(DataError { file: path.display().to_string(), problem: Problem::ReadOnce(why) }),
+        None => Ok(()),
+    }
 }
 
 /// A sentence for each column that the first file has not.
@@ -66,10 +78,11 @@ pub(super) fn check_counts(sources: &[Source], counts: Counts) -> Result<(), Dat
 }
 
 /// The file, or the first of several and how many more.
-fn named(files: &[&String]) -> String {
+pub(crate) fn named(files: &[impl Display]) -> String {
     match files {
         [] => String::new(),
-        [file] => (*file).clone(),
-        [file, others @ ..] => format!("{file} and {} more", others.len()),
+        [file] => file.to_string(),
+        [file, _] => format!("{file} and 1 more file"),
+        [file, others @ ..] => format!("{file} and {} more files", others.len()),
     }
 }

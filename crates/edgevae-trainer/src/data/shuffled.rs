@@ -40,11 +40,15 @@ pub struct Index {
     pub dropped: u64,
 }
 
-/// Reads every source once, in order, as [`for_each_block`](super::pipeline::for_each_block) does, and remembers where its parts are. `each` is told the
-/// number of rows in the sources before.
+const EACH_EPOCH: &str = "a stream is read again for each epoch; write the rows to a file, or hold them in memory with \
+                          --stream=false";
+
+/// Reads every source once, in order, as [`for_each_block`](super::pipeline::for_each_block) does, and remembers where its
+/// parts are. `each` is told the number of rows in the sources before.
 ///
 /// # Errors
-/// As [`for_each_block`](super::pipeline::for_each_block), of all rows together; and a source that cannot be read twice, as a pipe.
+/// As [`for_each_block`](super::pipeline::for_each_block), of all rows together; and a source that cannot be read twice, as
+/// a pipe.
 pub fn index<W, E: From<DataError> + Send>(
     sources: &mut [Source],
     threads: usize,
@@ -71,7 +75,7 @@ pub fn index<W, E: From<DataError> + Send>(
                     }
                     (Some(segment), _) if segment.file == file => segment.blocks.push(entry),
                     _ => {
-                        return Err(DataError { file: name.clone(), problem: Problem::ReadOnce }.into());
+                        return Err(DataError { file: name.clone(), problem: Problem::ReadOnce(EACH_EPOCH) }.into());
                     }
                 }
                 each(own, rows_before, block)

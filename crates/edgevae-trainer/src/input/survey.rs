@@ -145,6 +145,7 @@ impl Survey {
     /// # Errors
     /// [`DataError`]: a file that cannot be read, a column of the request that is not there, a cell that is no time.
     pub fn of(paths: &[PathBuf], read: &ReadOptions, request: &Request) -> Result<Self, DataError> {
+        files::refuse_pipes(paths)?;
         let mut survey = Self::default();
         let mut groups: HashMap<Vec<u8>, u32> = HashMap::new();
         let others = files::later(read);

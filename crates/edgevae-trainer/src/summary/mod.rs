@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::baselines::Outcome;
 use crate::data::Dataset;
+use crate::data::files;
 use crate::data::options::Missing;
 use crate::data::synthetic::{NORMAL_VARIANCE, Synthetic};
 use crate::input::Input;
@@ -162,11 +163,7 @@ impl Source {
 
 /// The file, or the first of several and how many more.
 pub fn names(paths: &[PathBuf]) -> String {
-    match paths {
-        [] => String::new(),
-        [path] => path.display().to_string(),
-        [path, others @ ..] => format!("{} and {} more files", path.display(), others.len()),
-    }
+    files::named(&paths.iter().map(|path| path.display()).collect::<Vec<_>>())
 }
 
 /// A finished run and all that describes it.
