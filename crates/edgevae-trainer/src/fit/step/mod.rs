@@ -19,15 +19,16 @@ use rayon::prelude::*;
 use super::epoch::Averages;
 use crate::vae::{Linear, Shape};
 use part::{Part, Plan};
-use products::{BackwardBias, BackwardWeight, Sides};
+use products::{BackwardBias, BackwardWeight, Sides, wide_is_input};
 pub(crate) use simd::{Kernel, Level, Sums};
-use simd::{LANES, Lanes};
+use simd::{LANES, Lanes, MAX_BLOCK};
 
 /// Multiply-adds of a step from which the work of several threads outweighs their hand-over, which costs some 10 µs.
 const WORTH_THREADS: usize = 10_000_000;
 
-/// Rows of a weight gradient that are one thread's task: a multiple of 16 and of every block's size.
-const TASK_ROWS: usize = 48;
+/// Multiply-adds of a task for the gradient, some 10 µs: threads end together, and none waits for so long that it goes to
+/// sleep.
+const TASK: usize = 1 << 19;
 
 /// A part of a batch, its rows and its noise.
 type Task<'a> = ((&'a mut Part, &'a [usize]), &'a [Lanes]);
@@ -143,7 +144,7 @@ impl Step {
             parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).enumerate().for_each(work);
         }
         let start = Instant::now();
-        self.gather_gradient(used);
+        self.gather_gradient(used, batch);
         self.summing += start.elapsed();
 
         let terms = self.parts[..used].iter().flat_map(Part::terms);
@@ -152,7 +153,7 @@ impl Step {
     }
 
     /// Sums the gradient over the rows of all parts.
-    fn gather_gradient(&mut self, used: usize) {
+    fn gather_gradient(&mut self, used: usize, batch: usize) {
         let level = self.level;
         let parts = &self.parts[..used];
         let sides: Vec<Vec<Sides>> = self
@@ -161,28 +162,38 @@ impl Step {
             .enumerate()
             .map(|(k, layer)| parts.iter().map(|part| part.sides(k, layer)).collect())
             .collect();
+        let dy: Vec<Vec<&[Lanes]>> = self
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(k, layer)| parts.iter().map(|part| part.output_gradient(k, layer)).collect())
+            .collect();
         let mut tasks = Vec::new();
         let mut rest = &mut self.gradient[..];
-        for (k, (layer, sides)) in self.layers.iter().zip(&sides).enumerate() {
+        for (layer, (sides, dy)) in self.layers.iter().zip(sides.iter().zip(&dy)) {
             let (weight, after) = rest.split_at_mut(layer.weight().len());
             let (bias, after) = after.split_at_mut(layer.outputs);
             rest = after;
-            let dy: Vec<_> = parts.iter().map(|part| part.output_gradient(k, layer)).collect();
-            level.run(BackwardBias { parts: &dy, gradient: bias });
             let &Linear { inputs, outputs, .. } = layer;
-            for (task, gradient) in weight.chunks_mut(TASK_ROWS * inputs).enumerate() {
-                let first = task * TASK_ROWS;
-                tasks.push(BackwardWeight { parts: sides, inputs, outputs, first, gradient });
+            let rows = task_rows(inputs, outputs, batch);
+            for (task, (weight, bias)) in weight.chunks_mut(rows * inputs).zip(bias.chunks_mut(rows)).enumerate() {
+                let first = task * rows;
+                let bias = BackwardBias { parts: dy, outputs, first, gradient: bias };
+                tasks.push((BackwardWeight { parts: sides, inputs, outputs, first, gradient: weight }, bias));
             }
         }
         let d_logvar: Vec<_> = parts.iter().map(|part| part.logvar_gradient(rest.len())).collect();
         if !rest.is_empty() {
-            level.run(BackwardBias { parts: &d_logvar, gradient: rest });
+            level.run(BackwardBias { parts: &d_logvar, outputs: rest.len(), first: 0, gradient: rest });
         }
+        let work = |(weight, bias): (BackwardWeight<'_>, BackwardBias<'_>)| {
+            level.run(weight);
+            level.run(bias);
+        };
         if self.parts.len() > 1 {
-            tasks.into_par_iter().for_each(|task| level.run(task));
+            tasks.into_par_iter().for_each(work);
         } else {
-            tasks.into_iter().for_each(|task| level.run(task));
+            tasks.into_iter().for_each(work);
         }
     }
 
@@ -212,6 +223,13 @@ impl Step {
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
+}
+
+/// Rows of a layer's weight gradient that are one task: whole blocks of registers, and of lanes where rows run along them.
+fn task_rows(inputs: usize, outputs: usize, batch: usize) -> usize {
+    let unit = if wide_is_input(inputs, outputs) { MAX_BLOCK } else { LANES };
+    let count = (inputs * outputs * batch).div_ceil(TASK);
+    outputs.div_ceil(count.max(1)).next_multiple_of(unit)
 }
 
 /// Tiles as rows: `[TILES][WIDTH]` to `[ROWS * WIDTH]`.

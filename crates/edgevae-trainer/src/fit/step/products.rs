@@ -255,9 +255,11 @@ fn add_turned<S: Sums, const M: usize>(mut sums: [S; M], narrow: &[Lanes; M], wi
 /// `Σ_rows dy`: lanes are summed tile by tile in their order, then halves of them.
 ///
 /// # Shapes
-/// - `parts`: `[TILES][OUT]`; `gradient`: `[OUT]`
+/// - `parts`: `[TILES][OUT]`; `gradient`: outputs from `first` on
 pub struct BackwardBias<'a> {
     pub parts: &'a [&'a [Lanes]],
+    pub outputs: usize,
+    pub first: usize,
     pub gradient: &'a mut [f32],
 }
 
@@ -266,12 +268,11 @@ impl Kernel for BackwardBias<'_> {
 
     #[inline(always)]
     fn run<S: Sums>(self) {
-        let outputs = self.gradient.len();
         for (o, gradient) in self.gradient.iter_mut().enumerate() {
             let mut sum = [0.0; LANES];
-            for tile in self.parts.iter().flat_map(|part| part.chunks_exact(outputs)) {
+            for tile in self.parts.iter().flat_map(|part| part.chunks_exact(self.outputs)) {
                 for l in 0..LANES {
-                    sum[l] += tile[o][l];
+                    sum[l] += tile[self.first + o][l];
                 }
             }
             for half in [8, 4, 2, 1] {
