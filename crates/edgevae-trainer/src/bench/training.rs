@@ -169,7 +169,7 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
             median_seconds(21, || {
                 let (_, gradient) =
                     graph::run(&case.shape, &state.parameters, batch.view(), batch.view(), eps.clone(), 1.0);
-                state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
+                state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best());
             })
         })
     };

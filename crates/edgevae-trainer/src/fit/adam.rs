@@ -1,6 +1,5 @@
 //! Adam over one flat parameter vector, its moments owned by us: a checkpoint needs them.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::step::{Kernel, Level, Sums};
@@ -37,41 +36,27 @@ impl Adam {
     ///
     /// # Shapes
     /// - `parameters`, `gradient`: as many as [`Adam::new`] was given
+    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], learning_rate: f32, level: Level) {
+        self.begin(parameters, learning_rate).run(gradient, level);
+    }
+
+    /// Begins a step, which can be taken share by share.
     ///
-    /// Bits do not depend on `level`, nor on whether it is done in `parallel`.
-    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], learning_rate: f32, level: Level, parallel: bool) {
+    /// # Shapes
+    /// - `parameters`: as many as [`Adam::new`] was given
+    pub fn begin<'a>(&'a mut self, parameters: &'a mut [f32], learning_rate: f32) -> Share<'a> {
         // Where the corrections are 1, more steps change nothing.
         self.steps = self.steps.saturating_add(1);
-        let correction1 = (1.0 - f64::from(BETA1).powf(f64::from(self.steps))).recip() as f32;
-        let correction2 = (1.0 - f64::from(BETA2).powf(f64::from(self.steps))).recip() as f32;
-        let tasks = parameters
-            .chunks_mut(TASK)
-            .zip(gradient.chunks(TASK))
-            .zip(self.first.chunks_mut(TASK).zip(self.second.chunks_mut(TASK)))
-            .map(|((parameters, gradient), (first, second))| Update {
-                parameters,
-                gradient,
-                first,
-                second,
-                learning_rate,
-                correction1,
-                correction2,
-            });
-        if parallel {
-            tasks.collect::<Vec<_>>().into_par_iter().for_each(|task| level.run(task));
-        } else {
-            tasks.for_each(|task| level.run(task));
-        }
+        let correction = |beta: f32| (1.0 - f64::from(beta).powf(f64::from(self.steps))).recip() as f32;
+        let (correction1, correction2) = (correction(BETA1), correction(BETA2));
+        let (first, second) = (&mut self.first[..], &mut self.second[..]);
+        Share { parameters, first, second, learning_rate, correction1, correction2 }
     }
 }
 
-/// Parameters that are one thread's task: their four arrays fill half of a usual second-level cache.
-const TASK: usize = 16_384;
-
 /// A step of some of the parameters.
-struct Update<'a> {
+pub(crate) struct Share<'a> {
     parameters: &'a mut [f32],
-    gradient: &'a [f32],
     first: &'a mut [f32],
     second: &'a mut [f32],
     learning_rate: f32,
@@ -79,16 +64,42 @@ struct Update<'a> {
     correction2: f32,
 }
 
+impl<'a> Share<'a> {
+    /// The first `count` of the parameters, which are then no longer in this share.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn take(&mut self, count: usize) -> Share<'a> {
+        let Self { learning_rate, correction1, correction2, .. } = *self;
+        let [parameters, first, second] = [&mut self.parameters, &mut self.first, &mut self.second]
+            .map(|all| all.split_off_mut(..count).expect("a share has as many parameters as are taken"));
+        Share { parameters, first, second, learning_rate, correction1, correction2 }
+    }
+
+    /// Takes the step. Bits do not depend on `level`, nor on how the parameters are divided.
+    ///
+    /// # Shapes
+    /// - `gradient`: as many as the share has
+    pub fn run(self, gradient: &[f32], level: Level) {
+        level.run(Update { share: self, gradient });
+    }
+}
+
+struct Update<'a> {
+    share: Share<'a>,
+    gradient: &'a [f32],
+}
+
 impl Kernel for Update<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Sums>(self) {
-        let moments = self.first.iter_mut().zip(self.second);
-        for ((p, &g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
+        let Share { parameters, first, second, learning_rate, correction1, correction2 } = self.share;
+        for ((p, &g), (m, v)) in parameters.iter_mut().zip(self.gradient).zip(first.iter_mut().zip(second)) {
             *m = *m * BETA1 + g * (1.0 - BETA1);
             *v = *v * BETA2 + g * g * (1.0 - BETA2);
-            *p -= self.learning_rate * (*m * self.correction1) / ((*v * self.correction2).sqrt() + EPSILON);
+            *p -= learning_rate * (*m * correction1) / ((*v * correction2).sqrt() + EPSILON);
         }
     }
 }
@@ -114,7 +125,7 @@ mod tests {
             (Gradients::leaky(), Gradients::leaky());
         let mut gradients: Gradients<f32, Cpu> = Gradients::leaky();
         for step in 1..=200 {
-            adam.step(&mut ours, &gradient(step).collect::<Vec<_>>(), RATE, Level::best(), false);
+            adam.step(&mut ours, &gradient(step).collect::<Vec<_>>(), RATE, Level::best());
             let m = first.get_or_alloc_mut(&theirs).unwrap();
             let v = second.get_or_alloc_mut(&theirs).unwrap();
             let g = gradients.get_or_alloc_mut(&theirs).unwrap();
@@ -129,25 +140,29 @@ mod tests {
     #[test]
     fn the_first_step_moves_every_parameter_by_the_learning_rate_against_the_gradient() {
         let mut parameters = [1.0, 1.0, 1.0];
-        Adam::new(3).step(&mut parameters, &[5.0, -1e-3, 0.0], 0.25, Level::best(), false);
+        Adam::new(3).step(&mut parameters, &[5.0, -1e-3, 0.0], 0.25, Level::best());
         assert!((parameters[0] - 0.75).abs() < 1e-6 && (parameters[1] - 1.25).abs() < 1e-5, "{parameters:?}");
         assert_eq!(parameters[2], 1.0);
     }
 
     #[test]
-    fn every_level_gives_the_same_bits_alone_and_in_parallel() {
-        const COUNT: usize = 2 * TASK + 13;
+    fn every_level_gives_the_same_bits_whole_and_in_shares() {
+        const COUNT: usize = 1000;
         let gradient: Vec<f32> = (0..COUNT).map(|i| ((i * 13) % 29) as f32 * 0.1 - 1.4).collect();
-        let run = |level, parallel| {
+        let run = |level, share: usize| {
             let mut parameters: Vec<f32> = (0..COUNT).map(|i| (i % 7) as f32 * 0.3).collect();
             let mut adam = Adam::new(COUNT);
-            (0..3).for_each(|_| adam.step(&mut parameters, &gradient, 1e-2, level, parallel));
+            for _ in 0..3 {
+                let mut rest = adam.begin(&mut parameters, 1e-2);
+                gradient.chunks(share).for_each(|gradient| rest.take(gradient.len()).run(gradient, level));
+            }
             (parameters, adam)
         };
-        let best = run(Level::best(), false);
+        let best = run(Level::best(), COUNT);
         for level in Level::available() {
-            assert_eq!(run(level, false), best);
-            assert_eq!(run(level, true), best);
+            for share in [COUNT, 333, 16, 7] {
+                assert_eq!(run(level, share), best, "{share}");
+            }
         }
     }
 }

@@ -50,8 +50,7 @@ pub(crate) fn epoch(
             if !objective.is_finite() {
                 return Err(FitError::NonFinite { epoch: epoch + 1, batch });
             }
-            let rate = options.learning_rate;
-            state.adam.step(&mut state.parameters, step.gradient(), rate, step.level(), step.is_parallel());
+            step.descend(state.adam.begin(&mut state.parameters, options.learning_rate));
             sums.reconstruction_loss += terms.reconstruction_loss * chosen.len() as f64;
             sums.kl += terms.kl * chosen.len() as f64;
         }

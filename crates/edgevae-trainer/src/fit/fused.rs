@@ -309,16 +309,16 @@ fn measure(name: &str, case: Case, turns: usize) {
         &mut || {
             let batch = table.select(Axis(0), &chosen);
             let (_, gradient) = by_graph(&shape, &of_graph.parameters, batch.view(), noise.clone());
-            of_graph.adam.step(&mut of_graph.parameters, &gradient, 1e-3, level, false);
+            of_graph.adam.step(&mut of_graph.parameters, &gradient, 1e-3, level);
         },
         &mut || {
             fused.step(table.view(), &chosen, |parameters, gradient| {
-                of_fused.adam.step(parameters, gradient, 1e-3, level, false);
+                of_fused.adam.step(parameters, gradient, 1e-3, level);
             });
         },
         &mut || {
             step.run(&of_step.parameters, table.view(), &chosen, BETA);
-            of_step.adam.step(&mut of_step.parameters, step.gradient(), 1e-3, level, false);
+            step.descend(of_step.adam.begin(&mut of_step.parameters, 1e-3));
         },
     ];
     let mut times = [(); 3].map(|()| Vec::with_capacity(turns));

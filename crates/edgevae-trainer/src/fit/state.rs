@@ -99,7 +99,7 @@ mod tests {
     fn survives_a_round_trip_through_json() {
         let mut state = state();
         let gradient = [0.3; 2 * 3 + 3 + 2 * 4 + 2 * 3 + 2 * 4];
-        state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best(), false);
+        state.adam.step(&mut state.parameters, &gradient, 1e-3, Level::best());
         state.watch(1.5, true, 3);
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<TrainingState>(&text).unwrap(), state);

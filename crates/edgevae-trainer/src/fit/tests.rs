@@ -1,4 +1,5 @@
 use super::*;
+use crate::fit::adam::Adam;
 use crate::likelihood::Likelihood;
 use ndarray::{Array2, s};
 use rand::SeedableRng;
@@ -319,6 +320,11 @@ fn step(
         encoded += &Array2::from_shape_vec(x.dim(), step.corruption(x.nrows())).unwrap();
     }
     let terms = step.run(parameters, x.view(), &(0..x.nrows()).collect::<Vec<_>>(), 0.7);
+    // Task by task, as all at once.
+    let [mut by_task, mut at_once] = [(); 2].map(|()| parameters.to_vec());
+    step.descend(Adam::new(parameters.len()).begin(&mut by_task, 0.1));
+    Adam::new(parameters.len()).step(&mut at_once, step.gradient(), 0.1, level);
+    assert!(by_task == at_once && by_task != parameters, "{shape:?}");
     (step, terms, eps, encoded)
 }
 

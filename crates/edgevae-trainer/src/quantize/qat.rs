@@ -250,7 +250,7 @@ pub(super) fn tune(
         for chosen in order(taken, &mut stream(seed, Purpose::Shuffle, epoch)).chunks(BATCH) {
             let x = with_displaced(rows.select(Axis(0), chosen), &deviation, &mut noise);
             let gradient = student.gradient(&x, &teacher)?;
-            adam.step(&mut parameters, &gradient, rate, Level::best(), false);
+            adam.step(&mut parameters, &gradient, rate, Level::best());
             student.set_parameters(&mut parameters);
         }
         on_epoch(&parameters)?;

@@ -10,12 +10,14 @@ mod part;
 mod products;
 mod simd;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ndarray::ArrayView2;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::adam::Share;
 use super::epoch::Averages;
 use crate::vae::{Linear, Shape};
 use part::{Part, Plan};
@@ -47,9 +49,13 @@ pub(crate) struct Step {
     eps: Vec<Lanes>,
     /// What is added to the rows before they are encoded, `[TILES][IN]`; empty where nothing is.
     corruption: Vec<Lanes>,
+    /// Parts and rows of the batch that was run last.
+    used: usize,
+    batch: usize,
     gradient: Vec<f32>,
     sampling: Duration,
-    summing: Duration,
+    /// Nanoseconds in the sums of the gradient, of all threads.
+    summing: AtomicU64,
 }
 
 /// Where the time of the steps so far went; of several threads, the sum.
@@ -79,20 +85,12 @@ impl Step {
             words: Vec::new(),
             eps: Vec::new(),
             corruption: Vec::new(),
+            used: 0,
+            batch: 0,
             gradient,
             sampling: Duration::ZERO,
-            summing: Duration::ZERO,
+            summing: AtomicU64::new(0),
         }
-    }
-
-    /// Whether more than one thread works on a step.
-    pub fn is_parallel(&self) -> bool {
-        self.parts.len() > 1
-    }
-
-    /// The instructions it runs with.
-    pub fn level(&self) -> Level {
-        self.level
     }
 
     /// Draws the noise of a batch of `rows`.
@@ -115,7 +113,7 @@ impl Step {
         self.sampling += start.elapsed();
     }
 
-    /// The terms of the objective for the chosen rows of a table; the gradient of the objective is then [`Step::gradient`].
+    /// The terms of the objective for the chosen rows of a table; [`Step::descend`] follows.
     ///
     /// The noise is that of [`Step::draw`]; after [`Step::draw_corruption`] the rows are encoded with that added, and
     /// reconstructed without.
@@ -143,19 +141,17 @@ impl Step {
         } else {
             parts.iter_mut().zip(chosen.chunks(rows)).zip(eps.chunks(eps_rows)).enumerate().for_each(work);
         }
-        let start = Instant::now();
-        self.gather_gradient(used, batch);
-        self.summing += start.elapsed();
-
+        (self.used, self.batch) = (used, batch);
         let terms = self.parts[..used].iter().flat_map(Part::terms);
         let (loss, kl) = terms.fold((0.0, 0.0), |(loss, kl), (l, k)| (loss + f64::from(l), kl + f64::from(k)));
         Averages { reconstruction_loss: loss / batch as f64, kl: kl / batch as f64 }
     }
 
-    /// Sums the gradient over the rows of all parts.
-    fn gather_gradient(&mut self, used: usize, batch: usize) {
-        let level = self.level;
-        let parts = &self.parts[..used];
+    /// Sums the gradient of the batch that was run over its rows and takes a step of Adam, part by part while it is in the
+    /// cache.
+    pub fn descend(&mut self, mut adam: Share<'_>) {
+        let (level, batch, summing) = (self.level, self.batch, &self.summing);
+        let parts = &self.parts[..self.used];
         let sides: Vec<Vec<Sides>> = self
             .layers
             .iter()
@@ -174,22 +170,21 @@ impl Step {
             let (weight, after) = rest.split_at_mut(layer.weight().len());
             let (bias, after) = after.split_at_mut(layer.outputs);
             rest = after;
+            let (mut of_weight, mut of_bias) = (adam.take(weight.len()), adam.take(bias.len()));
             let &Linear { inputs, outputs, .. } = layer;
             let rows = task_rows(inputs, outputs, batch);
             for (task, (weight, bias)) in weight.chunks_mut(rows * inputs).zip(bias.chunks_mut(rows)).enumerate() {
                 let first = task * rows;
-                let bias = BackwardBias { parts: dy, outputs, first, gradient: bias };
-                tasks.push((BackwardWeight { parts: sides, inputs, outputs, first, gradient: weight }, bias));
+                let shares = [of_weight.take(weight.len()), of_bias.take(bias.len())];
+                tasks.push(Rows { sides, dy, inputs, outputs, first, weight, bias, shares });
             }
         }
         let d_logvar: Vec<_> = parts.iter().map(|part| part.logvar_gradient(rest.len())).collect();
         if !rest.is_empty() {
             level.run(BackwardBias { parts: &d_logvar, outputs: rest.len(), first: 0, gradient: rest });
+            adam.run(rest, level);
         }
-        let work = |(weight, bias): (BackwardWeight<'_>, BackwardBias<'_>)| {
-            level.run(weight);
-            level.run(bias);
-        };
+        let work = |rows: Rows<'_>| rows.run(level, summing);
         if self.parts.len() > 1 {
             tasks.into_par_iter().for_each(work);
         } else {
@@ -208,6 +203,18 @@ impl Step {
         by_row(&self.corruption, rows, self.shape.inputs)
     }
 
+    /// The gradient of the step that was taken last, in the order of the parameters.
+    #[cfg(test)]
+    pub fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+
+    /// Whether more than one thread works on a step.
+    #[cfg(test)]
+    pub fn is_parallel(&self) -> bool {
+        self.parts.len() > 1
+    }
+
     /// Where the time of all steps so far went.
     pub fn clock(&self) -> Clock {
         let sum = |of: fn(&Part) -> Duration| self.parts.iter().map(of).sum();
@@ -215,13 +222,35 @@ impl Step {
             sampling: self.sampling,
             data: sum(|part| part.clock.data),
             forward: sum(|part| part.clock.forward),
-            backward: sum(|part| part.clock.backward) + self.summing,
+            backward: sum(|part| part.clock.backward) + Duration::from_nanos(self.summing.load(Ordering::Relaxed)),
         }
     }
+}
 
-    /// The gradient of the objective, in the order of the parameters.
-    pub fn gradient(&self) -> &[f32] {
-        &self.gradient
+/// Some of a layer's outputs: the gradient of their weights and biases, and the step that follows.
+struct Rows<'a> {
+    sides: &'a [Sides<'a>],
+    dy: &'a [&'a [Lanes]],
+    inputs: usize,
+    outputs: usize,
+    first: usize,
+    weight: &'a mut [f32],
+    bias: &'a mut [f32],
+    /// Of the weights and of the biases.
+    shares: [Share<'a>; 2],
+}
+
+impl Rows<'_> {
+    /// Adds the nanoseconds of the sums to `summing`.
+    fn run(self, level: Level, summing: &AtomicU64) {
+        let start = Instant::now();
+        let Self { sides, dy, inputs, outputs, first, weight, bias, shares } = self;
+        level.run(BackwardWeight { parts: sides, inputs, outputs, first, gradient: weight });
+        level.run(BackwardBias { parts: dy, outputs, first, gradient: bias });
+        summing.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        let [of_weight, of_bias] = shares;
+        of_weight.run(weight, level);
+        of_bias.run(bias, level);
     }
 }
 
