@@ -309,18 +309,18 @@ pub(crate) fn kl_term(mu: f32, logvar: f32) -> f64 {
 
 /// KL of each latent in nats, averaged over the rows, in f64.
 fn kl_per_latent(vae: &Vae, rows: ArrayView2<f32>) -> Vec<f64> {
-    let sums_of = |rows: ArrayView2<f32>| {
-        let (mu, logvar) = vae.encode(rows);
-        let mut sums = vec![-0.0; vae.shape().latent];
-        for (mu, logvar) in mu.rows().into_iter().zip(logvar.rows()) {
-            sums.iter_mut().zip(mu).zip(logvar).for_each(|((sum, &mu), &logvar)| *sum += kl_term(mu, logvar));
+    let mut sums = vec![-0.0; vae.shape().latent];
+    for rows in rows.axis_chunks_iter(Axis(0), 16 * CHUNK) {
+        let chunks: Vec<_> = rows.axis_chunks_iter(Axis(0), CHUNK).collect();
+        // Added row by row, whoever has encoded them.
+        let encoded: Vec<_> = chunks.into_par_iter().map(|rows| vae.encode(rows)).collect();
+        for (mu, logvar) in &encoded {
+            for (mu, logvar) in mu.rows().into_iter().zip(logvar.rows()) {
+                sums.iter_mut().zip(mu).zip(logvar).for_each(|((sum, &mu), &logvar)| *sum += kl_term(mu, logvar));
+            }
         }
-        sums
-    };
-    // Added in the order of the chunks, whoever computes them.
-    let chunks: Vec<_> = rows.axis_chunks_iter(Axis(0), CHUNK).collect();
-    let sums: Vec<Vec<f64>> = chunks.into_par_iter().map(sums_of).collect();
-    (0..vae.shape().latent).map(|j| sums.iter().map(|sums| sums[j]).sum::<f64>() / rows.nrows() as f64).collect()
+    }
+    sums.into_iter().map(|sum: f64| sum / rows.nrows() as f64).collect()
 }
 
 /// The objective of rows at `z = mu`, without noise, in f64.
