@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Figure, Limits, median};
+use super::{BenchOptions, Figure, Limits, median, temporary};
 #[cfg(feature = "parquet")]
 use crate::data::Dataset;
 use crate::data::synthetic::Synthetic;
@@ -42,7 +42,7 @@ type Read = fn(&Path) -> anyhow::Result<f32>;
 
 pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> anyhow::Result<Vec<FileTimes>> {
     let rows = if options.quick { 200_000 } else { 1_000_000 };
-    let dir = tempfile::tempdir()?;
+    let dir = tempfile::tempdir().with_context(temporary)?;
     let model_path = dir.path().join("model.evae");
     std::fs::write(&model_path, model.bytes())?;
     let timed = |format: &str, path: &Path, reader: &str, read: Read| -> anyhow::Result<FileTimes> {

@@ -12,6 +12,7 @@ mod training;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::fit::step::Level;
@@ -87,6 +88,7 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
         progress("whether PyTorch runs");
         case.try_torch(torch)?;
     }
+    tempfile::tempfile().with_context(temporary)?;
     progress("limits of the machine");
     let limits = limits::measure(options)?;
     let mut times = Vec::new();
@@ -111,16 +113,18 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
     })
 }
 
-/// Seconds that `work` takes.
-fn seconds(work: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
+/// What to say where a temporary file cannot be made.
+fn temporary() -> String {
+    format!("{}: no temporary file can be written; set TMPDIR to another folder", std::env::temp_dir().display())
 }
 
 /// Median of the seconds that `work` takes, over `repeats` runs.
 fn median_seconds(repeats: usize, mut work: impl FnMut()) -> f64 {
-    median((0..repeats).map(|_| seconds(&mut work)))
+    median((0..repeats).map(|_| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64()
+    }))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Figure, Limits, Torch, limits, median_seconds};
+use super::{BenchOptions, Figure, Limits, Torch, limits, median_seconds, temporary};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
 use crate::fit::epoch::epoch;
@@ -215,7 +216,7 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
 }
 
 fn write_csv(table: &Array2<f32>) -> anyhow::Result<tempfile::NamedTempFile> {
-    let file = tempfile::Builder::new().suffix(".csv").tempfile()?;
+    let file = tempfile::Builder::new().suffix(".csv").tempfile().with_context(temporary)?;
     let mut out = std::io::BufWriter::new(&file);
     let line = |cells: &mut dyn Iterator<Item = String>| cells.collect::<Vec<_>>().join(",");
     writeln!(out, "{}", line(&mut (0..table.ncols()).map(|j| format!("f{j}"))))?;
