@@ -138,9 +138,10 @@ impl Cmd {
             (None, None) => Path::new("runs").join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string()),
         };
         // `--force` into a folder of one's own must not take the rows in it.
+        let paths = files(&config)?;
         let names = || summary::FILES.iter().chain(&summary::QUANTIZED_FILES).map(|(name, _)| *name);
         for name in names().map(|name| dir.join(name)) {
-            let data: Vec<_> = config.data.iter().flatten().map(|path| ("--data", path.as_path())).collect();
+            let data: Vec<_> = paths.iter().flatten().map(|path| ("--data", path.as_path())).collect();
             output::refuse_inputs(&name, &data)?;
         }
         if !self.force && (self.checkpoint_every.is_some() || resumed.is_some()) {
@@ -149,7 +150,7 @@ impl Cmd {
         // Opened before the long work: a folder that exists or cannot be written is known at once.
         let output = OutputDir::create(&dir, self.force, names())?;
         let mut progress = Progress::new(options.epochs, quiet);
-        let (dataset, source, streamed) = match files(&config)? {
+        let (dataset, source, streamed) = match paths {
             Some(paths) if wants_stream(&config, &paths) => {
                 // A run that goes on from a checkpoint takes the rows as this one did, whatever memory is free then.
                 config.stream = Some(true);

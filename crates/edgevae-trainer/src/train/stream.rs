@@ -350,9 +350,9 @@ impl Windows for StreamWindows<'_> {
         each: &mut dyn FnMut(ArrayView2<'_, f32>) -> Result<(), FitError>,
     ) -> Result<(), FitError> {
         let width = self.scaler.mean.len();
-        let window_rows = (WINDOW / size_of::<f32>() / width).max(1);
-        let window = window_rows * width;
-        let rounds = self.rows().div_ceil(window_rows).max(1);
+        let rounds = self.rows().div_ceil((WINDOW / size_of::<f32>() / width).max(1)).max(1);
+        // As long as a round: a last window of what is left over would hold the end of a round alone.
+        let window = self.rows().div_ceil(rounds).max(1) * width;
         let source = self.files.pass(rounds, &mut stream(self.seed, Purpose::Order, epoch));
         let (scaler, roles, index) = (self.scaler, self.roles, &self.index);
         // One window waits while another is trained on.
@@ -495,6 +495,44 @@ mod tests {
         let error = opened.err().unwrap().to_string();
         assert!(error.contains("pipe: found a pipe, expected a file") && error.contains("--stream=false"), "{error}");
         writer.join().unwrap();
+    }
+
+    #[test]
+    fn every_window_is_a_sample_of_all_files() {
+        const WIDTH: usize = 1000;
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["zero.csv", "one.csv"].map(|name| dir.path().join(name));
+        let header = (0..WIDTH).map(|j| format!("f{j}")).collect::<Vec<_>>().join(",");
+        for (path, cell) in paths.iter().zip(["0", "1"]) {
+            // Both files together are 1.4 windows.
+            let row = vec![cell; WIDTH].join(",") + "\n";
+            fs::write(path, header.clone() + "\n" + &row.repeat(WINDOW / 4 / WIDTH * 7 / 10)).unwrap();
+        }
+        let options = Options { preset: Preset::Reference, test_fraction: 0.0, ..Options::default() };
+        let streamed = Streamed::open(&paths, &ReadOptions::default(), &options, &mut |_| {}).unwrap();
+        let Streamed { scaler, roles, index, sources, fitted, .. } = streamed;
+        let sample = Array2::zeros((0, WIDTH));
+        let mut windows = StreamWindows {
+            files: Shuffled::new(sources, &index),
+            index,
+            roles,
+            scaler: &scaler,
+            sample: sample.view(),
+            threads: 2,
+            seed: 0,
+            rows: fitted,
+            on_rows: &mut |_| {},
+        };
+        let mut shares = Vec::new();
+        let share = &mut |rows: ArrayView2<'_, f32>| {
+            let of_one = rows.column(0).iter().filter(|&&cell| cell > 0.0).count();
+            shares.push((rows.nrows(), of_one as f64 / rows.nrows() as f64));
+            Ok(())
+        };
+        windows.epoch(0, share).unwrap();
+        assert_eq!(shares.len(), 2, "{shares:?}");
+        assert_eq!(shares.iter().map(|window| window.0 as u64).sum::<u64>(), fitted);
+        assert!(shares.iter().all(|(_, share)| (0.4..0.6).contains(share)), "{shares:?}");
     }
 
     #[test]
