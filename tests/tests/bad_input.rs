@@ -123,13 +123,21 @@ fn output_folders_that_exist_or_cannot_be_written() {
     edgevae(dir.path(), &format!("{train} --out run --force")).ok();
     assert!(!names(&dir.path().join("run")).contains(&"model-int8.evae".to_owned()));
     assert_eq!(fs::read_to_string(dir.path().join("run/notes")).unwrap(), "mine");
+    // Rows that lie where results would: named themselves, by their folder or by a pattern.
+    fs::create_dir(dir.path().join("rows")).unwrap();
+    let rows = "a,b\n1,2\n2,3\n3,5\n";
+    fs::write(dir.path().join("rows/scores.csv"), rows).unwrap();
+    for data in ["rows/scores.csv", "rows", "rows/*.csv"] {
+        edgevae(dir.path(), &format!("train --data {data} --out rows --force")).fails_with(&["scores.csv", "--data"]);
+        assert_eq!(fs::read_to_string(dir.path().join("rows/scores.csv")).unwrap(), rows, "{data}");
+    }
     fs::write(dir.path().join("file"), "").unwrap();
     edgevae(dir.path(), &format!("{train} --out file")).fails_with(&["file"]);
     edgevae(dir.path(), &format!("{train} --out file/run")).fails_with(&["file/run"]);
     edgevae(dir.path(), &format!("{train} --out /proc/edgevae")).fails_with(&["/proc/edgevae"]);
     edgevae(dir.path(), "score --model run/model.evae --data none.csv --out scores.csv").fails_with(&["none.csv"]);
     edgevae(dir.path(), "score --model run/model.evae --data none.csv --out p/q/o.csv").fails_with(&["none.csv"]);
-    assert_eq!(names(dir.path()), ["file", "run"]);
+    assert_eq!(names(dir.path()), ["file", "rows", "run"]);
 }
 
 #[test]

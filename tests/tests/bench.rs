@@ -20,7 +20,10 @@ fn change(value: &mut Value, change: &dyn Fn(f64) -> f64) {
 #[test]
 fn figures_are_told_and_what_became_slower_ends_with_one() {
     let dir = tempfile::tempdir().unwrap();
-    let results: Value = serde_json::from_str(&edgevae(dir.path(), "bench --quick --repeats 1 --json").ok()).unwrap();
+    let mut results: Value =
+        serde_json::from_str(&edgevae(dir.path(), "bench --quick --repeats 1 --json").ok()).unwrap();
+    assert_eq!(results["repeats"], 1);
+    results["repeats"] = 3.into();
     let shapes: Vec<&str> =
         results["training"].as_array().unwrap().iter().filter_map(|c| c["shape"].as_str()).collect();
     assert_eq!(shapes, ["10-64-32-8", "32-64-8", "100-256-64-16", "640-128-128-128-128-8"]);
@@ -34,22 +37,43 @@ fn figures_are_told_and_what_became_slower_ends_with_one() {
     assert_eq!(results["files"][0]["rows"], 200_000);
 
     // Training was a thousand times slower before, all else a thousand times faster.
-    let mut before = results;
+    let (mut before, mut slower) = (results.clone(), results);
     change(&mut before, &|turn| turn * 1000.0);
     change(&mut before["training"], &|turn| turn / 1e6);
+    before["files"][1]["format"] = "Arrow".into();
     fs::write(dir.path().join("before.json"), before.to_string()).unwrap();
-    let now = edgevae(dir.path(), "bench --quick --repeats 1 --json --compare before.json");
+    let now = edgevae(dir.path(), "bench --quick --repeats 3 --json --compare before.json");
     assert_eq!(now.code, Some(1), "{}", now.stderr);
     let line =
         |ratio: &str| now.stderr.lines().find(|line| line.starts_with(&format!("| {ratio}"))).unwrap_or_default();
     assert!(line("fit 10-64-32-8, share of the sgemm limit").ends_with("| faster |"), "{}", now.stderr);
     assert!(line("scoring in memory, share of the sgemm limit").ends_with("| slower |"), "{}", now.stderr);
     assert!(line("scoring of CSV").ends_with("| slower |"), "{}", now.stderr);
+    assert!(line("scoring of Arrow").ends_with("| in one run only |"), "{}", now.stderr);
     serde_json::from_str::<Value>(&now.stdout).unwrap();
+
+    change(&mut slower, &|turn| turn / 1000.0);
+    fs::write(dir.path().join("slower.json"), slower.to_string()).unwrap();
+    let now = edgevae(dir.path(), "bench --quick --repeats 3 --compare slower.json");
+    assert_eq!(now.code, Some(0), "{}", now.stderr);
+    assert!(now.stdout.contains("| faster |") && !now.stdout.contains("| slower |"), "{}", now.stdout);
+
+    // What cannot be compared is refused before the work.
+    for (key, value, words) in [
+        ("quick", Value::from(false), "without --quick"),
+        ("instructions", "none".into(), "was made with none"),
+        ("cores", 4096.into(), "on 4096 cores"),
+        ("repeats", 2.into(), "found a run of 2 turns; expected 3 or more"),
+    ] {
+        let mut other = slower.clone();
+        other[key] = value;
+        fs::write(dir.path().join("other.json"), other.to_string()).unwrap();
+        edgevae(dir.path(), "bench --quick --repeats 3 --compare other.json").fails_with(&[words]);
+    }
 }
 
 #[test]
-fn runs_that_cannot_be_compared_are_refused_before_the_work() {
+fn files_and_programs_that_are_none_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let bench = |words: &str| edgevae(dir.path(), &format!("bench --quick --repeats 1 {words}"));
     bench("--compare none.json").fails_with(&["none.json: cannot be read"]);
@@ -66,5 +90,6 @@ fn growth_is_a_table_and_a_picture() {
     let table = edgevae(dir.path(), "bench --quick --repeats 1 --growth growth.svg").ok();
     assert_eq!(table.lines().filter(|line| line.starts_with("| rows |")).count(), 2, "{table}");
     assert_eq!(table.lines().filter(|line| line.starts_with("| features |")).count(), 2, "{table}");
+    assert_eq!(table.lines().filter(|line| line.starts_with("| width |")).count(), 2, "{table}");
     assert!(fs::read_to_string(dir.path().join("growth.svg")).unwrap().contains("</svg>"));
 }

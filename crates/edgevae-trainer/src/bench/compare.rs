@@ -1,18 +1,30 @@
 //! What a change made slower: two runs of `edgevae bench` on machines of a kind, ratio by ratio.
 
 use std::fmt::{self, Display, Formatter};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Figure, Results};
+use super::{Figure, Results, cores};
 use crate::fit::step::Level;
 
 /// A median that is worse by less than this is no regression, however little the turns spread.
 const TOLERANCE: f64 = 0.1;
 
+/// Bytes of a file that are looked at: far more than a run takes.
+const LARGEST: u64 = 16 << 20;
+
+/// Turns below which a spread says nothing.
+const LEAST_TURNS: usize = 3;
+
 /// Two runs beside each other.
-pub struct Comparison(Vec<Change>);
+pub struct Comparison {
+    changes: Vec<Change>,
+    /// Ratios that one of the runs has not.
+    alone: Vec<String>,
+}
 
 struct Change {
     name: String,
@@ -25,7 +37,9 @@ struct Change {
 /// # Errors
 /// A file that cannot be read, or holds something else.
 pub fn read(path: &Path) -> anyhow::Result<Results> {
-    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let file = File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text).with_context(|| format!("{}: cannot be read", path.display()))?;
     serde_json::from_slice(&text).with_context(|| {
         format!("{}: expected what this edgevae's `bench --json` writes; measure it again", path.display())
     })
@@ -35,7 +49,18 @@ pub fn read(path: &Path) -> anyhow::Result<Results> {
 ///
 /// # Errors
 /// What differs, and what to do.
-pub fn check(before: &Results, quick: bool) -> anyhow::Result<()> {
+pub fn check(before: &Results, quick: bool, repeats: usize) -> anyhow::Result<()> {
+    let turns = before.repeats.min(repeats);
+    anyhow::ensure!(
+        turns >= LEAST_TURNS,
+        "found a run of {turns} turns; expected {LEAST_TURNS} or more in both that are compared: raise --repeats"
+    );
+    let cores = cores();
+    anyhow::ensure!(
+        before.cores == cores,
+        "the run to compare with was made on {} cores, this machine has {cores}; compare on a machine of the same kind",
+        before.cores
+    );
     let [was, is] = [before.quick, quick].map(|quick| if quick { "with" } else { "without" });
     anyhow::ensure!(
         was == is,
@@ -52,19 +77,22 @@ pub fn check(before: &Results, quick: bool) -> anyhow::Result<()> {
 }
 
 impl Comparison {
-    /// Ratios that both runs have.
+    /// Every ratio of both runs.
     pub fn new(before: &Results, now: &Results) -> Self {
-        let before = before.ratios();
-        let change = |(name, now): (String, Figure)| {
-            let (_, before) = *before.iter().find(|(other, _)| *other == name)?;
-            Some(Change { name, before, now })
-        };
-        Self(now.ratios().into_iter().filter_map(change).collect())
+        let (mut before, mut changes, mut alone) = (before.ratios(), Vec::new(), Vec::new());
+        for (name, now) in now.ratios() {
+            match before.iter().position(|(other, _)| *other == name) {
+                Some(at) => changes.push(Change { name, before: before.remove(at).1, now }),
+                None => alone.push(name),
+            }
+        }
+        alone.extend(before.into_iter().map(|(name, _)| name));
+        Self { changes, alone }
     }
 
     /// Whether anything became slower.
     pub fn is_slower(&self) -> bool {
-        self.0.iter().any(|change| change.verdict() == "slower")
+        self.changes.iter().any(|change| change.verdict() == "slower")
     }
 }
 
@@ -99,7 +127,7 @@ impl Results {
         ratios.push(("scoring in memory, share of the sgemm limit".into(), self.scoring.share_of_limit));
         ratios.push(("scoring in memory, two threads over one".into(), self.scoring.two_threads));
         for times in &self.files {
-            ratios.push((format!("scoring of {}, over {}", times.format, times.reader), times.over_reading));
+            ratios.push((format!("scoring of {} over reading alone", times.format), times.over_reading));
         }
         ratios
     }
@@ -107,12 +135,14 @@ impl Results {
 
 impl Display for Comparison {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
-        writeln!(out, "| Ratio: median (least to most) | before | now | |\n|---|---|---|---|")?;
-        for (index, change) in self.0.iter().enumerate() {
+        write!(out, "| Ratio: median (least to most) | before | now | |\n|---|---|---|---|")?;
+        for change in &self.changes {
             let [before, now] = [change.before, change.now]
                 .map(|Figure { median, least, most }| format!("{median:.2} ({least:.2} to {most:.2})"));
-            let end = if index + 1 < self.0.len() { "\n" } else { "" };
-            write!(out, "| {} | {before} | {now} | {} |{end}", change.name, change.verdict())?;
+            write!(out, "\n| {} | {before} | {now} | {} |", change.name, change.verdict())?;
+        }
+        for name in &self.alone {
+            write!(out, "\n| {name} | | | in one run only |")?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Scoring of files by the command, from start to exit, beside the libraries that only read them.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -33,7 +33,7 @@ pub struct FileTimes {
     /// Time of the library that only reads the numbers, on one thread, over the time of the process that reads them, scores
     /// them and writes the scores, on one thread.
     pub over_reading: Figure,
-    /// Bytes of the file, over what the memory would copy in the time on all threads.
+    /// Bytes of the file, over what one core reads and writes by copying in the time on all threads.
     pub share_of_memory: f64,
 }
 
@@ -73,8 +73,9 @@ pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> an
 
     let csv = dir.path().join("rows.csv");
     let mut synth = Command::new(&options.binary);
-    let synth = synth.args(["synth", "--rows", &rows.to_string(), "--out"]).arg(&csv).stderr(Stdio::null()).status()?;
-    anyhow::ensure!(synth.success(), "`edgevae synth` failed: {synth}");
+    let synth = synth.args(["synth", "--rows", &rows.to_string(), "--out"]).arg(&csv).output()?;
+    let said = String::from_utf8_lossy(&synth.stderr);
+    anyhow::ensure!(synth.status.success(), "`edgevae synth` failed, {}: {}", synth.status, said.trim());
     let files = vec![timed("CSV", &csv, "the crates csv and fast-float2", read_csv)?];
     #[cfg(feature = "parquet")]
     let files = {

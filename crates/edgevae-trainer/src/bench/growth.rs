@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::median;
 use crate::beta::BetaSchedule;
+use crate::data::synthetic::MAX_CELLS;
 use crate::fit::random::{Purpose, stream};
 use crate::fit::{FitOptions, fit};
 use crate::likelihood::Likelihood;
@@ -37,8 +38,16 @@ impl FromStr for Point {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<usize>, _> = text.split(',').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[rows, features, width]) if rows > 0 && features > 0 && width > 0 => Ok(Self { rows, features, width }),
-            _ => Err(format!("`{text}`; expected ROWS,FEATURES,WIDTH, each at least 1")),
+            Ok(&[rows, features, width])
+                if rows.min(features).min(width) > 0
+                    && rows.checked_mul(features).is_some_and(|cells| cells <= MAX_CELLS)
+                    && features.checked_mul(width).is_some_and(|weights| weights <= MAX_CELLS) =>
+            {
+                Ok(Self { rows, features, width })
+            }
+            _ => Err(format!(
+                "`{text}`; expected ROWS,FEATURES,WIDTH, each at least 1, with at most {MAX_CELLS} cells and weights of a layer"
+            )),
         }
     }
 }
@@ -87,7 +96,13 @@ fn peak_bytes() -> Option<u64> {
 /// Fits one epoch in a process of its own.
 fn measure(binary: &Path, Point { rows, features, width }: Point) -> anyhow::Result<Measured> {
     let out = Command::new(binary).args(["bench", "--point", &format!("{rows},{features},{width}")]).output()?;
-    anyhow::ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr).trim());
+    let said = String::from_utf8_lossy(&out.stderr);
+    anyhow::ensure!(
+        out.status.success(),
+        "a fit of {rows} rows, {features} features, width {width} ended with {}; {}",
+        out.status,
+        if said.is_empty() { "is the memory too small for it?" } else { said.trim() }
+    );
     serde_json::from_slice(&out.stdout).context("edgevae bench --point")
 }
 
@@ -145,7 +160,7 @@ mod tests {
     #[test]
     fn a_point_is_three_sizes_above_zero() {
         assert_eq!("10,4,8".parse(), Ok(Point { rows: 10, features: 4, width: 8 }));
-        for bad in ["", "10,4", "10,4,0", "10,4,8,2", "10,4,x"] {
+        for bad in ["", "10,4", "10,4,0", "10,4,8,2", "10,4,x", "18446744073709551615,2,2", "2,4294967296,4294967296"] {
             assert!(bad.parse::<Point>().unwrap_err().contains("ROWS,FEATURES,WIDTH"), "{bad}");
         }
     }

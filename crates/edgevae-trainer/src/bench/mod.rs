@@ -9,6 +9,7 @@ mod text;
 mod torch;
 mod training;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -42,6 +43,8 @@ pub struct Results {
     pub version: String,
     /// Instructions that training ran with.
     pub instructions: String,
+    /// Threads that the machine runs at a time.
+    pub cores: usize,
     /// Runs of each measurement.
     pub repeats: usize,
     /// Whether it was a look only, with fewer rows and epochs.
@@ -90,20 +93,22 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
     }
     tempfile::tempfile().with_context(temporary)?;
     progress("limits of the machine");
-    let limits = limits::measure(options)?;
+    let square = limits::Square::new()?;
+    let limits = limits::measure(options, &square)?;
     let mut times = Vec::new();
     for case in cases {
         progress(&format!("training {}", case.name()));
-        times.push(training::measure(&case, options, &limits)?);
+        times.push(training::measure(&case, options, &square)?);
     }
     progress("scoring");
     let model = scoring::reference_model()?;
-    let scoring = scoring::measure(options, &limits, &model)?;
+    let scoring = scoring::measure(options, &square, &model)?;
     progress("scoring of files");
     let files = files::measure(options, &limits, &model)?;
     Ok(Results {
         version: env!("CARGO_PKG_VERSION").into(),
         instructions: Level::best().name().into(),
+        cores: cores(),
         repeats: options.repeats,
         quick: options.quick,
         limits,
@@ -111,6 +116,11 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
         scoring,
         files,
     })
+}
+
+/// Threads that the machine runs at a time.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// What to say where a temporary file cannot be made.

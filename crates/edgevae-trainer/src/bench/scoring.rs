@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use edgevae_core::format::Missing;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Figure, Limits, limits, median};
+use super::limits::Square;
+use super::{BenchOptions, Figure, median};
 use crate::data::synthetic::Synthetic;
 use crate::model_file::ModelFile;
 use crate::options::Options;
@@ -35,16 +36,15 @@ pub fn reference_model() -> anyhow::Result<ModelFile> {
     Ok(train::train(&reference, Missing::Error, &options, &mut |_| ControlFlow::Continue(()))?.model)
 }
 
-pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> anyhow::Result<ScoringTimes> {
+pub fn measure(options: &BenchOptions, square: &Square, model: &ModelFile) -> anyhow::Result<ScoringTimes> {
     let rows = if options.quick { 20_000 } else { 1_000_000 };
     let model = model.model()?;
     let multiply_adds = model.multiply_adds() as f64;
     let dataset = Synthetic { rows, ..Synthetic::default() }.generate()?;
     let cells = dataset.features.as_slice().context("generated rows are one slice")?;
-    let square = limits::square();
     let mut turns = Vec::new();
     for _ in 0..options.repeats {
-        let limit = limits.sgemm / limits.sgemm_matrixmultiply * limits::matrixmultiply(&square);
+        let limit = square.limit();
         let timed = |threads: usize| -> anyhow::Result<f64> {
             let start = Instant::now();
             let scores = score_all(&model, cells, threads);

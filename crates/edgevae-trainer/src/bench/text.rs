@@ -85,7 +85,7 @@ impl Display for Results {
             let (rate, share) = (in_millions(*rows_per_second), 100.0 * share_of_memory);
             write!(
                 out,
-                "\n| {format}, whole process, all threads | {rows} | {rate} | {share:.1} % of a memory copy |"
+                "\n| {format}, whole process, all threads | {rows} | {rate} | {share:.1} % of the memory's traffic |"
             )?;
         }
         Ok(())

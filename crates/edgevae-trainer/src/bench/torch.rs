@@ -49,7 +49,8 @@ impl Torch {
     /// When it does not run, with what it says.
     pub fn sgemm(&self, edge: usize) -> anyhow::Result<f64> {
         let out = self.run(self.command().arg("-c").arg(SGEMM).arg(edge.to_string()))?;
-        out.trim().parse().with_context(|| format!("{}: found {out:?}, expected GFLOP/s", self.python.display()))
+        let speed = out.trim().parse().ok().filter(is_positive);
+        speed.with_context(|| format!("{}: found {:?}, expected GFLOP/s", self.python.display(), out.trim()))
     }
 
     /// Seconds of a fit on one thread.
@@ -65,9 +66,12 @@ impl Torch {
         };
         command.arg(data).args(["--threads", "1", "--epochs", &epochs.to_string()]);
         let out = self.run(command.args(["--hidden", &hidden, "--latent", &shape.latent.to_string()]))?;
-        let seconds = serde_json::from_str(&out).ok().and_then(|json: serde_json::Value| json["fit_seconds"].as_f64());
+        let seconds = serde_json::from_str(&out)
+            .ok()
+            .and_then(|json: serde_json::Value| json["fit_seconds"].as_f64())
+            .filter(is_positive);
         seconds.with_context(|| {
-            let script = self.script.as_deref().unwrap_or(Path::new("torch_fit.py"));
+            let script = self.script.as_ref().unwrap_or(&self.python);
             format!("{}: found {:?}, expected JSON with `fit_seconds`", script.display(), out.trim())
         })
     }
@@ -84,6 +88,11 @@ impl Torch {
         );
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     }
+}
+
+/// What a measured time or speed is.
+fn is_positive(value: &f64) -> bool {
+    value.is_finite() && *value > 0.0
 }
 
 #[cfg(all(test, unix))]
@@ -104,6 +113,7 @@ mod tests {
         assert_eq!(run("sh", "echo '{\"fit_seconds\": 1.5}'"), Ok(1.5));
         let error = run("sh", "echo no module named torch >&2; exit 3").unwrap_err();
         assert!(error.contains("no module named torch") && error.contains('3'), "{error}");
+        assert!(run("sh", "echo '{\"fit_seconds\": 0}'").unwrap_err().contains("expected JSON with `fit_seconds`"));
         assert!(run("sh", "echo 7").unwrap_err().contains("expected JSON with `fit_seconds`"));
         assert!(run("no-such-python", "").unwrap_err().contains("no-such-python: cannot be started"));
     }

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Figure, Limits, Torch, limits, median_seconds, temporary};
+use super::limits::Square;
+use super::{BenchOptions, Figure, Torch, median_seconds, temporary};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
 use crate::fit::epoch::epoch;
@@ -139,7 +140,7 @@ pub fn cases(quick: bool) -> Vec<Case> {
     vec![case(10, &[64, 32], 8, 50), case(32, &[64], 8, 50), case(100, &[256, 64], 16, 10), case(640, &[128; 4], 8, 10)]
 }
 
-pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::Result<TrainingTimes> {
+pub fn measure(case: &Case, options: &BenchOptions, square: &Square) -> anyhow::Result<TrainingTimes> {
     let table = case.table()?;
     let scaled = Scaler::fit(table.view())?.transform(table.view());
     let fit_options = case.options(1);
@@ -182,10 +183,9 @@ pub fn measure(case: &Case, options: &BenchOptions, limits: &Limits) -> anyhow::
     };
     let csv = options.torch.as_ref().map(|torch| anyhow::Ok((torch, write_csv(&table)?))).transpose()?;
     // In turns: a machine that slows down for a while does so for all that are compared.
-    let square = limits::square();
     let mut turns = Vec::new();
     for _ in 0..options.repeats {
-        let limit = limits.sgemm / limits.sgemm_matrixmultiply * limits::matrixmultiply(&square);
+        let limit = square.limit();
         let (one, two) = (timed(1)?, timed(2)?);
         let torch = csv.as_ref().map(|(torch, csv)| torch.fit_seconds(csv.path(), &case.shape, case.epochs));
         let torch = torch.transpose()?;

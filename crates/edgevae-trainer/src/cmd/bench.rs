@@ -59,7 +59,7 @@ impl Cmd {
         }
         let before = self.compare.as_deref().map(compare::read).transpose()?;
         if let Some(before) = &before {
-            compare::check(before, self.quick)?;
+            compare::check(before, self.quick, self.repeats)?;
         }
         let options = BenchOptions { repeats: self.repeats, quick: self.quick, torch: self.torch(), binary };
         let results = bench::run(&options, progress)?;
