@@ -1,8 +1,11 @@
 //! `edgevae bench`: its figures, its comparison, its picture.
 
 use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use edgevae_tests::edgevae;
+use edgevae_tests::{binary, edgevae, names};
 use serde_json::Value;
 
 /// Applies `change` to every figure of the ratios, which alone have turns.
@@ -92,4 +95,29 @@ fn growth_is_a_table_and_a_picture() {
     assert_eq!(table.lines().filter(|line| line.starts_with("| features |")).count(), 2, "{table}");
     assert_eq!(table.lines().filter(|line| line.starts_with("| width |")).count(), 2, "{table}");
     assert!(fs::read_to_string(dir.path().join("growth.svg")).unwrap().contains("</svg>"));
+}
+
+#[test]
+#[cfg(unix)]
+fn temporary_files_go_with_ctrl_c_and_a_place_for_none_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = |temporary: &Path| {
+        let mut bench = Command::new(binary());
+        bench.args(["bench", "--quick", "--repeats", "1"]).env("TMPDIR", temporary).stdout(Stdio::null());
+        bench
+    };
+    let mut child = bench(dir.path()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while names(dir.path()).is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no temporary folder is made");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(names(dir.path()), [""; 0]);
+
+    fs::write(dir.path().join("file"), "").unwrap();
+    let refused = bench(&dir.path().join("file")).output().unwrap();
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(2) && message.contains("set TMPDIR to another folder"), "{message}");
 }

@@ -86,6 +86,32 @@ impl Drop for Unfinished {
     }
 }
 
+/// A folder for what only this run needs. It goes at the end of the run, and with Ctrl-C.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: TempDir,
+    _unfinished: Unfinished,
+}
+
+impl Scratch {
+    /// Makes it where the system keeps temporary files.
+    ///
+    /// # Errors
+    /// [`OutputError::Scratch`].
+    pub fn new() -> Result<Self, OutputError> {
+        let parent = std::env::temp_dir();
+        match Unfinished::make(&parent, || TempDir::new_in(&parent)) {
+            Ok((dir, _unfinished)) => Ok(Self { dir, _unfinished }),
+            Err(error) => Err(OutputError::Scratch { parent, error }),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
 /// Why an output cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -95,6 +121,15 @@ pub enum OutputError {
     /// The output is a device, a pipe or a socket.
     #[error("--out {path} is no regular file; name another --out, `-` for standard output", path = .0.display())]
     NoFile(PathBuf),
+    /// There is no place for temporary files.
+    #[error("{parent}: no temporary folder can be made: {error}; set TMPDIR to another folder", parent = parent.display())]
+    Scratch {
+        /// Where the system keeps temporary files.
+        parent: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
     /// The output would replace what the command reads.
     #[error("--out {path} is the file of {input}, which would be replaced; name another --out", path = path.display())]
     IsInput {

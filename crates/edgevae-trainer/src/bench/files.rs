@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use super::{BenchOptions, Figure, Limits, median, temporary};
+use super::{BenchOptions, Figure, Limits, median};
 #[cfg(feature = "parquet")]
 use crate::data::Dataset;
 use crate::data::synthetic::Synthetic;
@@ -40,10 +40,15 @@ pub struct FileTimes {
 /// Reads a file's numbers and returns their sum, so that none is left out.
 type Read = fn(&Path) -> anyhow::Result<f32>;
 
-pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> anyhow::Result<Vec<FileTimes>> {
+/// Its files are made in `dir`.
+pub fn measure(
+    options: &BenchOptions,
+    limits: &Limits,
+    model: &ModelFile,
+    dir: &Path,
+) -> anyhow::Result<Vec<FileTimes>> {
     let rows = if options.quick { 200_000 } else { 1_000_000 };
-    let dir = tempfile::tempdir().with_context(temporary)?;
-    let model_path = dir.path().join("model.evae");
+    let model_path = dir.join("model.evae");
     std::fs::write(&model_path, model.bytes())?;
     let timed = |format: &str, path: &Path, reader: &str, read: Read| -> anyhow::Result<FileTimes> {
         let mut turns = Vec::new();
@@ -71,7 +76,7 @@ pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> an
         })
     };
 
-    let csv = dir.path().join("rows.csv");
+    let csv = dir.join("rows.csv");
     let mut synth = Command::new(&options.binary);
     let synth = synth.args(["synth", "--rows", &rows.to_string(), "--out"]).arg(&csv).output()?;
     let said = String::from_utf8_lossy(&synth.stderr);
@@ -79,7 +84,7 @@ pub fn measure(options: &BenchOptions, limits: &Limits, model: &ModelFile) -> an
     let files = vec![timed("CSV", &csv, "the crates csv and fast-float2", read_csv)?];
     #[cfg(feature = "parquet")]
     let files = {
-        let parquet = dir.path().join("rows.parquet");
+        let parquet = dir.join("rows.parquet");
         write_parquet(&parquet, &Synthetic { rows, ..Synthetic::default() }.generate()?)?;
         let parquet = timed("Parquet", &parquet, "the crate parquet", read_parquet)?;
         files.into_iter().chain([parquet]).collect()

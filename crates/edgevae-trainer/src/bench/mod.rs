@@ -13,10 +13,10 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::fit::step::Level;
+use crate::output::Scratch;
 pub use files::FileTimes;
 pub use limits::Limits;
 pub use scoring::ScoringTimes;
@@ -86,25 +86,25 @@ impl Figure {
 /// A temporary file or a process that cannot be made, or a run that fails; PyTorch, where it is wanted, before anything is
 /// measured.
 pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Results> {
+    let scratch = Scratch::new()?;
     let cases = training::cases(options.quick);
     if let (Some(torch), [case, ..]) = (&options.torch, &cases[..]) {
         progress("whether PyTorch runs");
-        case.try_torch(torch)?;
+        case.try_torch(torch, scratch.path())?;
     }
-    tempfile::tempfile().with_context(temporary)?;
     progress("limits of the machine");
     let square = limits::Square::new()?;
     let limits = limits::measure(options, &square)?;
     let mut times = Vec::new();
     for case in cases {
         progress(&format!("training {}", case.name()));
-        times.push(training::measure(&case, options, &square)?);
+        times.push(training::measure(&case, options, &square, scratch.path())?);
     }
     progress("scoring");
     let model = scoring::reference_model()?;
     let scoring = scoring::measure(options, &square, &model)?;
     progress("scoring of files");
-    let files = files::measure(options, &limits, &model)?;
+    let files = files::measure(options, &limits, &model, scratch.path())?;
     Ok(Results {
         version: env!("CARGO_PKG_VERSION").into(),
         instructions: Level::best().name().into(),
@@ -121,11 +121,6 @@ pub fn run(options: &BenchOptions, progress: &mut dyn FnMut(&str)) -> anyhow::Re
 /// Threads that the machine runs at a time.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-/// What to say where a temporary file cannot be made.
-fn temporary() -> String {
-    format!("{}: no temporary file can be written; set TMPDIR to another folder", std::env::temp_dir().display())
 }
 
 /// Median of the seconds that `work` takes, over `repeats` runs.

@@ -1,15 +1,16 @@
 //! Training: one step, where its time goes, and whole fits.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context as _;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::limits::Square;
-use super::{BenchOptions, Figure, Torch, median_seconds, temporary};
+use super::{BenchOptions, Figure, Torch, median_seconds};
 use crate::beta::BetaSchedule;
 use crate::data::synthetic::Synthetic;
 use crate::fit::epoch::epoch;
@@ -109,8 +110,8 @@ impl Case {
     }
 
     /// One epoch by PyTorch.
-    pub fn try_torch(&self, torch: &Torch) -> anyhow::Result<()> {
-        torch.fit_seconds(write_csv(&self.table()?)?.path(), &self.shape, 1).map(|_| ())
+    pub fn try_torch(&self, torch: &Torch, dir: &Path) -> anyhow::Result<()> {
+        torch.fit_seconds(&write_csv(&self.table()?, dir)?, &self.shape, 1).map(|_| ())
     }
 
     fn options(&self, threads: usize) -> FitOptions {
@@ -140,7 +141,8 @@ pub fn cases(quick: bool) -> Vec<Case> {
     vec![case(10, &[64, 32], 8, 50), case(32, &[64], 8, 50), case(100, &[256, 64], 16, 10), case(640, &[128; 4], 8, 10)]
 }
 
-pub fn measure(case: &Case, options: &BenchOptions, square: &Square) -> anyhow::Result<TrainingTimes> {
+/// Rows for PyTorch are written to `dir`.
+pub fn measure(case: &Case, options: &BenchOptions, square: &Square, dir: &Path) -> anyhow::Result<TrainingTimes> {
     let table = case.table()?;
     let scaled = Scaler::fit(table.view())?.transform(table.view());
     let fit_options = case.options(1);
@@ -181,13 +183,13 @@ pub fn measure(case: &Case, options: &BenchOptions, square: &Square) -> anyhow::
         fit(scaled.view(), None, &case.options(threads), &mut |_| ControlFlow::Continue(()))?;
         Ok(start.elapsed().as_secs_f64())
     };
-    let csv = options.torch.as_ref().map(|torch| anyhow::Ok((torch, write_csv(&table)?))).transpose()?;
+    let csv = options.torch.as_ref().map(|torch| anyhow::Ok((torch, write_csv(&table, dir)?))).transpose()?;
     // In turns: a machine that slows down for a while does so for all that are compared.
     let mut turns = Vec::new();
     for _ in 0..options.repeats {
         let limit = square.limit();
         let (one, two) = (timed(1)?, timed(2)?);
-        let torch = csv.as_ref().map(|(torch, csv)| torch.fit_seconds(csv.path(), &case.shape, case.epochs));
+        let torch = csv.as_ref().map(|(torch, csv)| torch.fit_seconds(csv, &case.shape, case.epochs));
         let torch = torch.transpose()?;
         let step = epochs(&mut step, &mut state)? / steps as f64;
         turns.push(Turn { limit, one, two, torch, step, graph_step: graph_step(&mut state) });
@@ -215,15 +217,15 @@ pub fn measure(case: &Case, options: &BenchOptions, square: &Square) -> anyhow::
     })
 }
 
-fn write_csv(table: &Array2<f32>) -> anyhow::Result<tempfile::NamedTempFile> {
-    let file = tempfile::Builder::new().suffix(".csv").tempfile().with_context(temporary)?;
-    let mut out = std::io::BufWriter::new(&file);
+/// The rows as a file in `dir`, in the place of that of another case.
+fn write_csv(table: &Array2<f32>, dir: &Path) -> anyhow::Result<PathBuf> {
+    let path = dir.join("training.csv");
+    let mut out = std::io::BufWriter::new(File::create(&path)?);
     let line = |cells: &mut dyn Iterator<Item = String>| cells.collect::<Vec<_>>().join(",");
     writeln!(out, "{}", line(&mut (0..table.ncols()).map(|j| format!("f{j}"))))?;
     for row in table.rows() {
         writeln!(out, "{}", line(&mut row.iter().map(f32::to_string)))?;
     }
     out.flush()?;
-    drop(out);
-    Ok(file)
+    Ok(path)
 }
