@@ -153,6 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_run_in_the_docs_can_be_compared_with() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks/avx512.json");
+        let run = read(&path).unwrap();
+        let same = Comparison::new(&run, &run);
+        assert!(same.changes.len() > 15 && same.alone.is_empty() && !same.is_slower(), "{same}");
+    }
+
+    #[test]
     fn only_a_move_beyond_spread_and_tolerance_counts() {
         let figure = |least, median, most| Figure { median, least, most };
         let verdict = |now| Change { name: "x".into(), before: figure(0.9, 1.0, 1.2), now }.verdict();
