@@ -27,13 +27,13 @@ done
 
 # EDGEVAE_BIN: an `edgevae` that is built already.
 edgevae=${EDGEVAE_BIN:-}
-if [ -z "$edgevae" ] && [ ! -e "$here/../crates/edgevae-trainer/Cargo.toml" ]; then
+if [ -z "$edgevae" ] && [ ! -e "$here/../crates/edgevae-cli/Cargo.toml" ]; then
   echo "run.sh: the sources of edgevae are not beside this folder, from which it would be built; run: EDGEVAE_BIN=edgevae $0 ..." >&2
   exit 2
 fi
 "$here/setup.sh"
 if [ -z "$edgevae" ]; then
-  cargo build --quiet --release --locked --manifest-path "$here/../Cargo.toml" --package edgevae-trainer
+  cargo build --quiet --release --locked --manifest-path "$here/../Cargo.toml" --package edgevae-cli
   edgevae=${CARGO_TARGET_DIR:-$here/../target}/release/edgevae
 fi
 

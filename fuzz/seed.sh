@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 if [ -z "${EDGEVAE:-}" ]; then
-  cargo build --quiet --locked --manifest-path ../Cargo.toml -p edgevae-trainer
+  cargo build --quiet --locked --manifest-path ../Cargo.toml -p edgevae-cli
   EDGEVAE=../target/debug/edgevae
 fi
 EDGEVAE=$(realpath "$EDGEVAE")

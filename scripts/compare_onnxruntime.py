@@ -2,7 +2,7 @@
 """Batch scoring by edgevae beside onnxruntime: the same network, one thread, in one run.
 
     pip install onnxruntime onnx numpy
-    cargo build --release --example scoring_speed
+    cargo build --release -p edgevae-trainer --example scoring_speed
     scripts/compare_onnxruntime.py [SHAPE]
 
 SHAPE is hidden layers and latents, as in 64,32,8 (the default); a model of that shape is trained for one epoch on the

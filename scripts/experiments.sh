@@ -171,7 +171,7 @@ esac
 for experiment in ${*:-$ALL}; do
   names | grep -q "^$experiment " || { echo "experiments.sh: no experiment '$experiment'; there are:" >&2; names >&2; exit 2; }
 done
-[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-trainer
+[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-cli
 for experiment in ${*:-$ALL}; do
   echo "== $experiment" >&2
   "$experiment"

@@ -16,7 +16,7 @@ data=${1:?usage: scripts/quantize_table.sh DATA_FOLDER [TRAIN FLAG...]}
 shift
 here=$(cd "$(dirname "$0")/.." && pwd)
 if [ -z "${EDGEVAE:-}" ]; then
-  cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --package edgevae-trainer
+  cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --package edgevae-cli
   EDGEVAE=${CARGO_TARGET_DIR:-$here/target}/release/edgevae
 fi
 scratch=$(mktemp -d)

@@ -9,7 +9,7 @@ set -euo pipefail
 # EPOCHREALTIME and awk write and read decimals with a point.
 export LC_ALL=C
 cd "$(dirname "$0")/.."
-[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-trainer
+[ -n "${EDGEVAE_BIN:-}" ] || cargo build --release --locked --package edgevae-cli
 EDGEVAE=$(realpath "${EDGEVAE_BIN:-target/release/edgevae}")
 BETAS="0 0.5 1 2 4"
 OUT=$(mktemp -d)

@@ -13,7 +13,7 @@ pub fn binary() -> &'static Path {
         let test = std::env::current_exe().expect("a test knows its own path");
         let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--package", "edgevae-trainer", "--bin", "edgevae"]);
+        build.args(["build", "--quiet", "--locked", "--package", "edgevae-cli", "--bin", "edgevae"]);
         if profile.ends_with("release") {
             build.arg("--release");
         }

@@ -1,6 +1,6 @@
 //! Rows per second of the batch scorer from memory, for each instruction set of this machine and one or more threads.
 //!
-//! `cargo run --release --example scoring_speed -- MODEL.evae [SECONDS]` prints one JSON object a line;
+//! `cargo run --release -p edgevae-trainer --example scoring_speed -- MODEL.evae [SECONDS]` prints one JSON object a line;
 //! `scripts/compare_onnxruntime.py` runs it beside onnxruntime.
 
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::input;
 use crate::model_file::AnyModel;
-use crate::report::format::count;
+use crate::numbers::count;
 use crate::target::{self, Core, Needs};
 use crate::threshold;
 

@@ -5,7 +5,7 @@ use std::thread;
 /// Runs `worker` on `threads` threads, of which this one is one and `builder` makes the others, until all have returned.
 /// Where the system refuses a thread, those that started do its part: a worker takes from what there is to do until
 /// nothing is left.
-pub(crate) fn share(threads: usize, builder: fn() -> thread::Builder, worker: impl Fn() + Sync) {
+pub fn share(threads: usize, builder: fn() -> thread::Builder, worker: impl Fn() + Sync) {
     thread::scope(|scope| {
         for _ in 1..threads {
             if builder().spawn_scoped(scope, &worker).is_err() {

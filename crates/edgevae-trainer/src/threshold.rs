@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use crate::report::format::{count, significant};
+use crate::numbers::{count, significant};
 
 /// Confidence of the interval of the false-alarm rate, and of the rule for enough rows.
 const CONFIDENCE: f64 = 0.95;

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// A purpose has its own streams, so drawing more of one kind of number never shifts another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub enum Purpose {
     /// Initial weights and biases.
     Initialization = 16,
     /// The order of the rows in an epoch.
@@ -29,7 +29,7 @@ pub(crate) enum Purpose {
 /// The generator of one purpose in one epoch (0 where epochs do not matter).
 ///
 /// Each epoch starts a stream of its own: a resumed fit needs the seed and the epoch, not a generator's inner state.
-pub(crate) fn stream(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng {
+pub fn stream(seed: u64, purpose: Purpose, epoch: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((epoch as u64) << 8 | purpose as u64);
     rng

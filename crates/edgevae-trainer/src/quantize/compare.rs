@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::report::format::{plural, significant};
+use crate::numbers::{plural, significant};
 use crate::results::Quality;
 use crate::scoring::RowVerdict;
 use crate::threshold::Calibration;

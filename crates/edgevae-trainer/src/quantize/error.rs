@@ -5,7 +5,7 @@ use edgevae_core::{LoadError, ScoreError};
 use super::layer::LayerError;
 use super::{ENOUGH_ROWS, LEAST_ROWS, MOST_ERROR};
 use crate::data::block::Position;
-use crate::report::format::significant;
+use crate::numbers::significant;
 use crate::scoring::RowError;
 use crate::threshold::ThresholdError;
 

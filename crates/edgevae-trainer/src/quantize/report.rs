@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Comparison, Range, Tuned};
-use crate::report::format::plural;
+use crate::numbers::plural;
 
 /// What `edgevae quantize` reports.
 #[derive(Clone, Debug, PartialEq, Serialize)]
