@@ -10,14 +10,16 @@ use crate::format::HeadKind;
 pub enum LoadError {
     /// The bytes do not begin with the magic `EVAE`: this is some other file, or flash that was never written.
     NotAModel,
-    /// The file follows a later format. Update edgevae in the firmware (or export with an older trainer); version 2 where
-    /// 1 is supported takes the features `encoding` and `window`.
+    /// The file follows a later format. Update edgevae in the firmware (or export with an older trainer).
     NewerVersion {
         /// Format version in the file.
         found: u8,
         /// Latest format version that this crate reads.
         supported: u8,
     },
+    /// The file asks for something that this crate does not know: a kind of head, layer or input, or an entry that
+    /// changes what a device must do. Update edgevae in the firmware.
+    Newer,
     /// The format version is 0, which no edgevae writes: the bytes were altered. Copy or flash the file again.
     UnknownVersion,
     /// Fewer bytes than the file says it has: an interrupted copy or download.
@@ -52,7 +54,8 @@ pub enum LoadError {
     /// The file holds a float model: load it with [`Model`](crate::Model), or make an int8 model of it with
     /// `edgevae quantize`.
     NotQuantized,
-    /// The file's model takes encoded rows, and an encoder for raw ones is in it: load it with `RawModel`.
+    /// The file's model takes encoded rows, and an encoder for raw ones is in it: load it with `RawModel` (features
+    /// `encoding` and `window`).
     NeedsEncoder,
     /// The file has no input section: load it with [`Model`](crate::Model).
     NoEncoder,
@@ -123,16 +126,14 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NotAModel => f.write_str("not an edgevae model (it does not begin with `EVAE`)"),
-            Self::NewerVersion { found: 2, supported: 1 } => f.write_str(
-                "format version 2, whose model takes raw rows; enable the features `encoding` and `window` of edgevae-core",
-            ),
             Self::NewerVersion { found, supported } => write!(
                 f,
                 "format version {found}, written by a newer edgevae (this one reads up to version {supported}); update edgevae"
             ),
-            Self::UnknownVersion => {
-                f.write_str("damaged: format version 0, which no edgevae writes; copy the file again or export it again")
-            }
+            Self::Newer => f.write_str("written by a newer edgevae: update the firmware (on the desk: edgevae)"),
+            Self::UnknownVersion => f.write_str(
+                "damaged: format version 0, which no edgevae writes; copy the file again or export it again",
+            ),
             Self::Truncated { expected, found } => {
                 write!(f, "truncated: {found} bytes where {expected} were expected; copy the file again")
             }
@@ -152,8 +153,8 @@ impl fmt::Display for LoadError {
                 f.write_str("a float model where an int8 model is expected; make one with `edgevae quantize`")
             }
             Self::NeedsEncoder => f.write_str(
-                "the model has an encoder for raw rows (categories, missing values or windows); load it with RawModel, which \
-                 this program does not",
+                "the model has an encoder for raw rows (categories, missing values or windows); load it with RawModel \
+                 (features `encoding` and `window` of edgevae-core), which this program does not",
             ),
             Self::NoEncoder => f.write_str("the model has no encoder for raw rows; load it with Model"),
             Self::Input => f.write_str("the input section cannot encode rows for this network; export the model again"),

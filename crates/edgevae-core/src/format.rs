@@ -4,27 +4,33 @@
 //! `f32`), and at the end a CRC-32 over all bytes before it. Plain postcard would read a 40x36 layer as 41x35, accept
 //! trailing bytes and miss flipped bits, so a reader checks length and checksum before it believes any field.
 
+pub mod extras;
 #[cfg(feature = "encoding")]
 pub mod input;
 mod reader;
 mod utf8;
+mod write;
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+pub use self::extras::{Extra, Extras};
 use self::reader::Reader;
 use self::utf8::is_utf8;
+pub use self::write::{Contents, EncodeError, encode, encode_words, max_encoded_len};
 use crate::crc::checksum;
 use crate::error::LoadError;
 
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"EVAE";
-/// The format version that [`encode`] writes.
+/// The format version of a file that has neither an input section nor extras.
 pub const VERSION: u8 = 1;
-/// The format version of a file with an [`input`] section, which says how raw readings become the model's features.
+/// The format version of a file with an input section, which says how raw readings become the model's features.
 pub const VERSION_WITH_INPUT: u8 = 2;
-/// The latest that this build reads.
-const LATEST: u8 = if cfg!(feature = "encoding") { VERSION_WITH_INPUT } else { VERSION };
+/// The format version of a file with [extras](Extra); it may have an input section, too.
+pub const VERSION_WITH_EXTRAS: u8 = 3;
+/// The latest version that this crate reads.
+pub const LATEST: u8 = VERSION_WITH_EXTRAS;
 /// The tensors start at a multiple of this many bytes from the start of the file.
 pub const TENSOR_ALIGN: usize = 16;
 /// Dense layers of a model, encoder and decoder together.
@@ -241,106 +247,6 @@ impl Header<'_> {
     }
 }
 
-/// Why a header and its tensors cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EncodeError {
-    /// The output buffer is too small.
-    BufferFull,
-}
-
-impl core::fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::BufferFull => f.write_str("the buffer is too small for the model file"),
-        }
-    }
-}
-
-impl core::error::Error for EncodeError {}
-
-/// Bytes that [`encode`] needs at most.
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory together, and 256")]
-pub fn max_encoded_len(header: &Header<'_>, tensors: usize) -> usize {
-    // Fixed fields take under 200 bytes even when every varint is at its longest.
-    256 + header.tool.len() + header.names.len() + 4 * tensors
-}
-
-/// Writes the file of a float model into `out` and returns its length. It checks nothing: load the result before you
-/// trust it.
-///
-/// # Errors
-/// [`EncodeError::BufferFull`]; [`max_encoded_len`] bytes are always enough.
-pub fn encode(header: &Header<'_>, tensors: &[f32], out: &mut [u8]) -> Result<usize, EncodeError> {
-    encode_words(header, bytemuck::cast_slice(tensors), out)
-}
-
-/// As [`encode`], of numbers that are four bytes each, whatever [`Numbers`] they are.
-///
-/// # Errors
-/// As [`encode`].
-pub fn encode_words(header: &Header<'_>, words: &[i32], out: &mut [u8]) -> Result<usize, EncodeError> {
-    encode_parts(header, None, words, out)
-}
-
-/// As [`encode`], with the bytes of an [`InputSection`](input::InputSection).
-///
-/// # Errors
-/// As [`encode`]; `input.len()` bytes more than [`max_encoded_len`] are always enough.
-#[cfg(feature = "encoding")]
-pub fn encode_with_input(
-    header: &Header<'_>,
-    input: &[u8],
-    tensors: &[f32],
-    out: &mut [u8],
-) -> Result<usize, EncodeError> {
-    encode_parts(header, Some(input), bytemuck::cast_slice(tensors), out)
-}
-
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of slices that are in memory")]
-fn encode_parts(
-    header: &Header<'_>,
-    input: Option<&[u8]>,
-    words: &[i32],
-    out: &mut [u8],
-) -> Result<usize, EncodeError> {
-    const FULL: EncodeError = EncodeError::BufferFull;
-    let (prefix, rest) = out.split_first_chunk_mut::<HEADER_AT>().ok_or(FULL)?;
-    let mut header_len = postcard::to_slice(header, rest).map_err(|_| FULL)?.len();
-    if let Some(input) = input {
-        let rest = rest.get_mut(header_len..).ok_or(FULL)?;
-        header_len += postcard::to_slice(input, rest).map_err(|_| FULL)?.len();
-    }
-    let rest = rest.get_mut(header_len..).ok_or(FULL)?;
-
-    let mut varint = [0; 5];
-    let tensor_len = u32::try_from(4 * words.len()).map_err(|_| FULL)?;
-    let tensor_len = postcard::to_slice(&tensor_len, &mut varint).map_err(|_| FULL)?;
-    // The pad's own length takes one byte: it is below 128.
-    let pad = (HEADER_AT + header_len + 1 + tensor_len.len()).wrapping_neg() % TENSOR_ALIGN;
-
-    let mut at = 0;
-    let mut put = |bytes: &[u8]| {
-        rest.get_mut(at..at + bytes.len()).ok_or(FULL)?.copy_from_slice(bytes);
-        at += bytes.len();
-        Ok(())
-    };
-    put(&[u8::try_from(pad).map_err(|_| FULL)?])?;
-    put([0; TENSOR_ALIGN].get(..pad).ok_or(FULL)?)?;
-    put(tensor_len)?;
-    for word in words {
-        put(&word.to_le_bytes())?;
-    }
-    let body = HEADER_AT + header_len + at;
-    let length = u32::try_from(body + CRC_LEN).map_err(|_| FULL)?;
-    let ([m0, m1, m2, m3], [l0, l1, l2, l3]) = (MAGIC, length.to_le_bytes());
-    let version = if input.is_some() { VERSION_WITH_INPUT } else { VERSION };
-    *prefix = [m0, m1, m2, m3, version, l0, l1, l2, l3];
-
-    let (body, rest) = out.split_at_mut_checked(body).ok_or(FULL)?;
-    rest.get_mut(..CRC_LEN).ok_or(FULL)?.copy_from_slice(&checksum(body).to_le_bytes());
-    Ok(body.len() + CRC_LEN)
-}
-
 /// Length in bytes that a model file gives for itself, from its first nine bytes.
 ///
 /// # Errors
@@ -351,9 +257,7 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
         return Err(LoadError::NotAModel);
     }
     match bytes.get(LENGTH_AT - 1) {
-        Some(&VERSION) | None => {}
-        #[cfg(feature = "encoding")]
-        Some(&VERSION_WITH_INPUT) => {}
+        Some(&(VERSION..=LATEST)) | None => {}
         Some(0) => return Err(LoadError::UnknownVersion),
         Some(&found) => return Err(LoadError::NewerVersion { found, supported: LATEST }),
     }
@@ -362,14 +266,18 @@ pub fn declared_length(bytes: &[u8]) -> Result<usize, LoadError> {
     usize::try_from(u32::from_le_bytes(*field)).map_err(|_| LoadError::Truncated { expected: usize::MAX, found })
 }
 
-/// Checks length and checksum of a float model's file, reads the header into `header` (empty before) and returns the
+/// Checks length and checksum of a float model's file, reads `header` and `sections` (empty before) and returns the
 /// tensors, which stay where they are.
 ///
 /// # Errors
 /// Every [`LoadError`] up to [`LoadError::Misaligned`], and [`LoadError::Quantized`]; shapes and numbers are for the
 /// caller to check.
-pub(crate) fn decode<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [f32], LoadError> {
-    let words = decode_words(bytes, header)?;
+pub(crate) fn decode<'a>(
+    bytes: &'a [u8],
+    header: &mut Header<'a>,
+    sections: &mut Sections<'a>,
+) -> Result<&'a [f32], LoadError> {
+    let words = decode_words(bytes, header, sections)?;
     match header.numbers {
         Numbers::Float32 => Ok(bytemuck::cast_slice(words)),
         Numbers::Int8 => Err(LoadError::Quantized),
@@ -385,29 +293,54 @@ pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
     header
 }
 
-/// As [`decode`], whatever [`Numbers`] the file holds.
-///
-/// # Errors
-/// Every [`LoadError`] up to [`LoadError::Misaligned`], and [`LoadError::NeedsEncoder`].
-#[cfg(feature = "encoding")]
-pub(crate) fn decode_words<'a>(bytes: &'a [u8], header: &mut Header<'a>) -> Result<&'a [i32], LoadError> {
-    let mut input = None;
-    let words = decode_parts(bytes, header, &mut input)?;
-    if input.is_some() { Err(LoadError::NeedsEncoder) } else { Ok(words) }
+/// The sections of a file that was decoded before.
+#[cfg(feature = "int8")]
+pub(crate) fn sections(bytes: &[u8]) -> Sections<'_> {
+    let (mut reader, mut sections) = (Reader(bytes.get(HEADER_AT..).unwrap_or(&[])), Sections::default());
+    let version = bytes.get(LENGTH_AT - 1).copied().unwrap_or(VERSION);
+    let read = reader.header(&mut Header::empty()).and_then(|()| sections.read(&mut reader, version).ok());
+    debug_assert!(read.is_some(), "the file was decoded before");
+    sections
 }
 
-#[cfg(not(feature = "encoding"))]
-pub(crate) use self::decode_parts as decode_words;
+/// What lies between a file's header and its tensors; empty where the file has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sections<'a> {
+    /// How raw readings become features.
+    pub input: &'a [u8],
+    /// [`Extra`] entries, one after the other.
+    pub extras: &'a [u8],
+}
 
-/// As [`decode`], whatever [`Numbers`] the file holds; `input` becomes its [`input`] section, if it has one.
+impl<'a> Sections<'a> {
+    /// Reads those that a file of `version` has.
+    fn read(&mut self, reader: &mut Reader<'a>, version: u8) -> Result<(), LoadError> {
+        if version >= VERSION_WITH_INPUT {
+            self.input = reader.bytes().ok_or(LoadError::Malformed)?;
+        }
+        if version >= VERSION_WITH_EXTRAS {
+            self.extras = reader.bytes().ok_or(LoadError::Malformed)?;
+            extras::check(self.extras)?;
+        }
+        // An input section has at least one column.
+        if version == VERSION_WITH_INPUT && self.input.is_empty() { Err(LoadError::Malformed) } else { Ok(()) }
+    }
+
+    /// That the file takes encoded rows.
+    pub fn without_input(self) -> Result<(), LoadError> {
+        if self.input.is_empty() { Ok(()) } else { Err(LoadError::NeedsEncoder) }
+    }
+}
+
+/// As [`decode`], whatever [`Numbers`] the file holds and whatever its sections.
 ///
 /// # Errors
 /// Every [`LoadError`] up to [`LoadError::Misaligned`].
 #[inline(never)]
-pub(crate) fn decode_parts<'a>(
+pub(crate) fn decode_words<'a>(
     bytes: &'a [u8],
     header: &mut Header<'a>,
-    #[cfg(feature = "encoding")] input: &mut Option<&'a [u8]>,
+    sections: &mut Sections<'a>,
 ) -> Result<&'a [i32], LoadError> {
     let (expected, found) = (declared_length(bytes)?, bytes.len());
     if found < expected {
@@ -423,10 +356,7 @@ pub(crate) fn decode_parts<'a>(
     }
     let mut reader = Reader(body.get(HEADER_AT..).ok_or(LoadError::Malformed)?);
     reader.header(header).filter(|()| is_utf8(header.tool)).ok_or(LoadError::Malformed)?;
-    #[cfg(feature = "encoding")]
-    if bytes.get(MAGIC.len()) == Some(&VERSION_WITH_INPUT) {
-        *input = Some(reader.bytes().ok_or(LoadError::Malformed)?);
-    }
+    sections.read(&mut reader, bytes.get(LENGTH_AT - 1).copied().unwrap_or(VERSION))?;
     let pad = reader.bytes().ok_or(LoadError::Malformed)?;
     let tensors = reader.bytes().ok_or(LoadError::Malformed)?;
     if !reader.0.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {

@@ -2,7 +2,9 @@
 
 use crate::dense::{Dense, keep_rolled};
 use crate::error::LoadError;
-use crate::format::{self, Activation, Calibration, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Names};
+use crate::format::{
+    self, Activation, Calibration, DecoderVariance, Extras, HeadKind, HeadSpec, Header, Missing, Names, Sections,
+};
 use crate::head::{HAVE_PACKED, HAVE_TENSORS, Head as _, HeadCost, Heads, Needs, Sizes};
 use crate::memory::Memory;
 
@@ -10,6 +12,7 @@ use crate::memory::Memory;
 #[derive(Clone, Debug)]
 pub struct Model<'a> {
     header: Header<'a>,
+    extras: &'a [u8],
     tensors: &'a [f32],
 }
 
@@ -29,30 +32,32 @@ impl<'a> Model<'a> {
     /// # Panics
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let mut model = Self { header: Header::empty(), tensors: &[] };
-        match model.load(bytes) {
+        let mut model = Self::empty();
+        match model.load(bytes).and_then(Sections::without_input).and_then(|()| model.check()) {
             Ok(()) => Ok(model),
             Err(error) => Err(error),
         }
     }
 
-    /// A file's model and its input section, if it has one.
+    /// A file's model and its input section, empty if it has none.
     #[cfg(feature = "encoding")]
-    pub(crate) fn with_input(bytes: &'a [u8]) -> Result<(Self, Option<&'a [u8]>), LoadError> {
-        let mut model = Self { header: Header::empty(), tensors: &[] };
-        let mut input = None;
-        let words = format::decode_parts(bytes, &mut model.header, &mut input)?;
-        if model.header.numbers != format::Numbers::Float32 {
-            return Err(LoadError::Quantized);
-        }
-        model.tensors = bytemuck::cast_slice(words);
+    pub(crate) fn with_input(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), LoadError> {
+        let mut model = Self::empty();
+        let sections = model.load(bytes)?;
         model.check()?;
-        Ok((model, input))
+        Ok((model, sections.input))
     }
 
-    fn load(&mut self, bytes: &'a [u8]) -> Result<(), LoadError> {
-        self.tensors = format::decode(bytes, &mut self.header)?;
-        self.check()
+    #[inline(always)]
+    fn empty() -> Self {
+        Self { header: Header::empty(), extras: &[], tensors: &[] }
+    }
+
+    fn load(&mut self, bytes: &'a [u8]) -> Result<Sections<'a>, LoadError> {
+        let mut sections = Sections::default();
+        self.tensors = format::decode(bytes, &mut self.header, &mut sections)?;
+        self.extras = sections.extras;
+        Ok(sections)
     }
 
     #[inline(always)]
@@ -266,6 +271,19 @@ impl<'a> Model<'a> {
     /// and biases of each layer, then what the log variances and the heads take; `docs/FORMAT.md` has it in full.
     pub fn tensors(&self) -> &'a [f32] {
         self.tensors
+    }
+
+    /// The bytes of the file's [extra](format::Extra) with this tag; `None` when there is none.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn extra(&self, tag: u8) -> Option<&'a [u8]> {
+        Extras::new(self.extras).find(tag)
+    }
+
+    /// All [extras](format::Extra) of the file, in the order of their tags.
+    pub fn extras(&self) -> Extras<'a> {
+        Extras::new(self.extras)
     }
 
     /// Feature names in the order of a sample.

@@ -29,7 +29,10 @@ impl<'a> RawModel<'a> {
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let (model, section) = Model::with_input(bytes)?;
-        let section = Checked::of(section.ok_or(LoadError::NoEncoder)?).ok_or(LoadError::Input)?;
+        if section.is_empty() {
+            return Err(LoadError::NoEncoder);
+        }
+        let section = Checked::of(section).ok_or(LoadError::Input)?;
         if section.window != WindowSpec::ROW && !cfg!(feature = "window") {
             return Err(LoadError::NotCompiled { feature: "window" });
         }

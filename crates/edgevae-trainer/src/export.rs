@@ -1,12 +1,12 @@
 //! From a fitted network, a scaler and a calibration to a model file.
 
 use edgevae_core::format::{
-    self, Activation, CalibrationSet, DecoderVariance, Header, Layer, MAX_LAYERS, Missing, Numbers,
+    self, Activation, CalibrationSet, Contents, DecoderVariance, Header, Layer, MAX_LAYERS, Missing, Numbers,
 };
 use edgevae_core::head::Needs;
 
 use crate::heads::FittedHead;
-use crate::model_file::ModelFile;
+use crate::model_file::{ModelFile, kept_extras};
 use crate::scaler::Scaler;
 use crate::threshold::Calibration;
 use crate::vae::{DenseLayer, Vae};
@@ -96,12 +96,13 @@ fn push_layer(tensors: &mut Vec<f32>, layer: &DenseLayer) {
     tensors.extend_from_slice(&layer.bias);
 }
 
-/// The same model with another threshold: weights, scaler and names stay as they are.
+/// The same model with another threshold: weights, scaler, names and [extras](kept_extras) stay as they are.
 pub fn recalibrated(model: &edgevae_core::Model<'_>, calibration: &Calibration, set: CalibrationSet) -> ModelFile {
     let threshold = calibration.threshold;
     let header =
         Header { threshold, calibration: record(calibration, set), tool: TOOL.as_bytes(), ..model.header().clone() };
-    ModelFile::encode(&header, model.tensors())
+    let extras = kept_extras(model.extras());
+    ModelFile::of(&Contents { extras: &extras, ..Contents::new(&header, bytemuck::cast_slice(model.tensors())) })
 }
 
 pub(crate) fn record(calibration: &Calibration, set: CalibrationSet) -> format::Calibration {

@@ -248,7 +248,6 @@ impl Inspection {
         let (columns, encoded, inputs) = (encoder.raw(), encoder.encoded(), raw.model().inputs());
         let sizes = inner.detector.trim_start_matches("Detector::<");
         Self {
-            format_version: format::VERSION_WITH_INPUT,
             columns: encoder.columns().map(|column| ColumnInfo::of(&column)).collect(),
             window: (window != WindowSpec::ROW).then(|| WindowInfo::of(window)),
             detector: format!("RawDetector::<{columns}, {encoded}, {}, {sizes}", window.rows),
@@ -276,7 +275,7 @@ impl Inspection {
         });
         let whitening = model.whitening().map_or(0, |layer| layer.inputs() * layer.outputs());
         Self {
-            format_version: format::VERSION,
+            format_version: bytes[format::MAGIC.len()],
             numbers: "int8",
             tool: String::from_utf8_lossy(header.tool).into_owned(),
             seed: header.seed,
@@ -338,7 +337,7 @@ impl Inspection {
             memory => format!(", {memory}"),
         };
         Self {
-            format_version: format::VERSION,
+            format_version: bytes[format::MAGIC.len()],
             numbers: "float32",
             tool: String::from_utf8_lossy(header.tool).into_owned(),
             seed: header.seed,

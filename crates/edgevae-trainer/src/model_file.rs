@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use edgevae_core::format::{self, Header};
+use edgevae_core::format::{Contents, Extra, Extras, Header, extras};
 use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, signature};
 
 use crate::regular;
@@ -70,19 +70,38 @@ impl ModelFile {
 
     /// Encodes a header and the numbers of an int8 model.
     pub fn encode_words(header: &Header<'_>, words: &[i32]) -> Self {
-        let mut out = vec![0; format::max_encoded_len(header, words.len())];
-        let len = format::encode_words(header, words, &mut out).expect("max_encoded_len bytes are always enough");
+        Self::of(&Contents::new(header, words))
+    }
+
+    /// Encodes a header, its numbers and its sections; the extras in the order of their tags.
+    pub fn of(contents: &Contents<'_>) -> Self {
+        let mut out = vec![0; contents.max_len()];
+        let len = contents.encode(&mut out).expect("max_len bytes are always enough, and the tags rise");
         Self::from_bytes(&out[..len])
     }
 
-    /// The file of this float model with an input section.
+    /// The file of this float model with an input section; it keeps the model's extras.
     pub fn with_input(model: &Model<'_>, section: &[u8]) -> Self {
-        let (header, tensors) = (model.header(), model.tensors());
-        // The section and its length.
-        let mut out = vec![0; format::max_encoded_len(header, tensors.len()) + section.len() + 5];
-        let len =
-            format::encode_with_input(header, section, tensors, &mut out).expect("as many bytes are always enough");
-        Self::from_bytes(&out[..len])
+        let extras: Vec<Extra<'_>> = model.extras().collect();
+        let words = bytemuck::cast_slice(model.tensors());
+        Self::of(&Contents { input: section, extras: &extras, ..Contents::new(model.header(), words) })
+    }
+
+    /// The same file with `bytes` as its extra of this tag, in place of an earlier one; `None` only removes that.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the bytes are no model.
+    pub fn with_extra(&self, tag: u8, bytes: Option<&[u8]>) -> Result<Self, LoadError> {
+        let model = self.any()?;
+        let (header, others) = (model.header(), model.extras().filter(|extra| extra.tag != tag));
+        let mut extras: Vec<Extra<'_>> = others.chain(bytes.map(|bytes| Extra { tag, bytes })).collect();
+        extras.sort_by_key(|extra| extra.tag);
+        let (words, input) = match &model {
+            AnyModel::Float(model) => (bytemuck::cast_slice(model.tensors()), &[][..]),
+            AnyModel::Raw(raw) => (bytemuck::cast_slice(raw.model().tensors()), raw.encoder().section()),
+            AnyModel::Int8(model) => (model.words(), &[][..]),
+        };
+        Ok(Self::of(&Contents { header: &header, input, extras: &extras, words }))
     }
 
     /// Reads a file and checks it. A signature is taken off and not checked: that takes a key, and is `edgevae verify`'s.
@@ -139,6 +158,11 @@ impl ModelFile {
     }
 }
 
+/// The extras that stay true of a model when its threshold is calibrated again: all but the calibration's own.
+pub fn kept_extras(extras: Extras<'_>) -> Vec<Extra<'_>> {
+    extras.filter(|extra| extra.tag != extras::CALIBRATION).collect()
+}
+
 /// A model of any kind.
 #[derive(Clone, Debug)]
 pub enum AnyModel<'a> {
@@ -160,6 +184,20 @@ impl<'a> AnyModel<'a> {
         }
     }
 
+    /// The file's extras, in the order of their tags.
+    pub fn extras(&self) -> Extras<'a> {
+        match self {
+            Self::Float(model) => model.extras(),
+            Self::Raw(model) => model.model().extras(),
+            Self::Int8(model) => model.extras(),
+        }
+    }
+
+    /// The bytes of the extra with this tag; `None` when there is none.
+    pub fn extra(&self, tag: u8) -> Option<&'a [u8]> {
+        self.extras().find(|extra| extra.tag == tag).map(|extra| extra.bytes)
+    }
+
     /// Whether a score may be negative; those of int8 models are distances.
     pub fn may_be_negative(&self) -> bool {
         match self {
@@ -175,6 +213,30 @@ impl<'a> AnyModel<'a> {
             Self::Float(model) => model.feature_names().collect(),
             Self::Raw(model) => model.encoder().columns().map(|column| column.name).collect(),
             Self::Int8(model) => model.feature_names().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extra_is_added_replaced_and_removed_in_a_file_of_any_kind() {
+        let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../edgevae-core/tests/data");
+        for name in ["small-v1.evae", "small-v2.evae", "small-int8-v1.evae"] {
+            let plain = ModelFile::open(&core.join(name)).unwrap();
+            let with = plain.with_extra(extras::CALIBRATION, Some(b"ten rows")).unwrap();
+            let with = with.with_extra(extras::READING, Some(b"newest first")).unwrap();
+            let with = with.with_extra(extras::CALIBRATION, Some(b"nine rows")).unwrap();
+            let model = with.any().unwrap();
+            let tags: Vec<u8> = model.extras().map(|extra| extra.tag).collect();
+            assert_eq!(tags, [extras::READING, extras::CALIBRATION], "{name}");
+            assert_eq!(model.extra(extras::CALIBRATION), Some(&b"nine rows"[..]), "{name}");
+            assert_eq!(kept_extras(model.extras()).len(), 1, "a new threshold has statistics of its own");
+            let without =
+                with.with_extra(extras::READING, None).unwrap().with_extra(extras::CALIBRATION, None).unwrap();
+            assert_eq!(without, plain, "{name}");
         }
     }
 }

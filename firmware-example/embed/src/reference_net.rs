@@ -4,7 +4,8 @@
 //! Fixed here and not trained, so that instruction counts move only when the code that is measured moves.
 
 use edgevae_core::format::{
-    self, Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing, Numbers,
+    Activation, Calibration, CalibrationSet, Contents, DecoderVariance, HeadKind, HeadSpec, Header, Layer, Missing,
+    Numbers,
 };
 use edgevae_core::quant::{BLOCK_HEAD, Input, ROWS, layer_words};
 
@@ -38,10 +39,8 @@ pub fn int8_file() -> Vec<u8> {
 /// The same net for raw rows.
 pub fn raw_file() -> Vec<u8> {
     let (header, tensors) = (header(), tensors());
-    let mut out = vec![0; format::max_encoded_len(&header, tensors.len()) + INPUT_SECTION.len()];
-    let length = format::encode_with_input(&header, INPUT_SECTION, &tensors, &mut out);
-    out.truncate(length.expect("the buffer is as long as an encoder may need"));
-    out
+    let words: Vec<i32> = tensors.into_iter().map(bits).collect();
+    written(&Contents { input: INPUT_SECTION, ..Contents::new(&header, &words) })
 }
 
 fn header() -> Header<'static> {
@@ -85,8 +84,12 @@ fn bits(value: f32) -> i32 {
 }
 
 fn encode(header: &Header<'_>, words: &[i32]) -> Vec<u8> {
-    let mut out = vec![0; format::max_encoded_len(header, words.len())];
-    let length = format::encode_words(header, words, &mut out).expect("the buffer is as long as an encoder may need");
+    written(&Contents::new(header, words))
+}
+
+fn written(contents: &Contents<'_>) -> Vec<u8> {
+    let mut out = vec![0; contents.max_len()];
+    let length = contents.encode(&mut out).expect("the buffer is as long as an encoder may need");
     out.truncate(length);
     out
 }

@@ -52,7 +52,9 @@ impl<'a> QuantizedModel<'a> {
     /// Never, whatever the bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let mut header = Header::empty();
-        let words = format::decode_words(bytes, &mut header)?;
+        let mut sections = format::Sections::default();
+        let words = format::decode_words(bytes, &mut header, &mut sections)?;
+        sections.without_input()?;
         if header.numbers != Numbers::Int8 {
             return Err(LoadError::NotQuantized);
         }
@@ -101,6 +103,19 @@ impl<'a> QuantizedModel<'a> {
     /// The file's header: everything but the numbers. It is decoded anew.
     pub fn header(&self) -> Header<'a> {
         format::header(self.bytes)
+    }
+
+    /// The bytes of the file's [extra](format::Extra) with this tag; `None` when there is none. The file is decoded anew.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn extra(&self, tag: u8) -> Option<&'a [u8]> {
+        self.extras().find(tag)
+    }
+
+    /// All [extras](format::Extra) of the file, in the order of their tags.
+    pub fn extras(&self) -> format::Extras<'a> {
+        format::Extras::new(format::sections(self.bytes).extras)
     }
 
     /// Everything after the header, as 32-bit words; `docs/FORMAT.md` has their order.

@@ -1,13 +1,13 @@
 //! The int8 model's file: the float model's header, the words of the network, and a threshold.
 
-use edgevae_core::format::{CalibrationSet, DecoderVariance, Header, Numbers};
+use edgevae_core::format::{CalibrationSet, Contents, DecoderVariance, Header, Numbers};
 use edgevae_core::{Model, QuantizedModel};
 
 use super::layer::Inputs;
 use super::network::Whitening;
 use super::{QuantizeError, Units, input, layer};
 use crate::export::{self, TOOL};
-use crate::model_file::ModelFile;
+use crate::model_file::{ModelFile, kept_extras};
 use crate::threshold::{self, Calibration};
 
 /// The words of an int8 file: a threshold of 0, the score's unit, inputs, layers, head.
@@ -57,7 +57,8 @@ pub(super) fn calibrated(
         calibration: export::record(calibration, set),
         ..model.header().clone()
     };
-    with_threshold(&header, words)
+    let extras = kept_extras(model.extras());
+    with_threshold(Contents { extras: &extras, ..Contents::new(&header, words) })
 }
 
 /// The same int8 model with another threshold.
@@ -75,12 +76,14 @@ pub fn recalibrated(
         tool: TOOL.as_bytes(),
         ..model.header()
     };
-    with_threshold(&header, model.words())
+    let extras = kept_extras(model.extras());
+    with_threshold(Contents { extras: &extras, ..Contents::new(&header, model.words()) })
 }
 
 /// Encodes a file whose integer threshold agrees with the header's: the largest score that is rendered at or below it.
-fn with_threshold(header: &Header<'_>, words: &[i32]) -> Result<ModelFile, QuantizeError> {
-    let file = ModelFile::encode_words(header, words);
+fn with_threshold(contents: Contents<'_>) -> Result<ModelFile, QuantizeError> {
+    let (header, words) = (contents.header, contents.words);
+    let file = ModelFile::of(&contents);
     let model = file.quantized()?;
     // Rendered scores never fall as scores rise, so halving finds the last one that is not above the threshold.
     let (mut below, mut above) = (0_u64, u64::MAX);
@@ -90,7 +93,7 @@ fn with_threshold(header: &Header<'_>, words: &[i32]) -> Result<ModelFile, Quant
     }
     let mut words = words.to_vec();
     (words[0], words[1]) = (below as u32 as i32, (below >> 32) as u32 as i32);
-    let file = ModelFile::encode_words(header, &words);
+    let file = ModelFile::of(&Contents { words: &words, ..contents });
     file.quantized()?;
     Ok(file)
 }
