@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use edgevae_trainer::data::options::{Features, Missing, ReadOptions};
+use edgevae_trainer::data::options::{Features, FileForm, Missing, ReadOptions};
 use edgevae_trainer::data::source::Source;
 use edgevae_trainer::data::table::{Loaded, collect};
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +24,11 @@ fuzz_target!(|input: &[u8]| {
     let Some((&choice, file)) = input.split_first() else { return };
     let options = ReadOptions {
         format: None,
-        delimiter: [None, Some(b';'), Some(b','), Some(b'|')][usize::from(choice & 3)],
+        form: FileForm {
+            delimiter: [None, Some(b';'), Some(b','), Some(b'|')][usize::from(choice & 3)],
+            ..FileForm::default()
+        },
+        remembered: FileForm::default(),
         label: (choice & 4 != 0).then(|| "label".into()),
         ignore: if choice & 8 != 0 { vec!["f1".into()] } else { Vec::new() },
         features: match choice >> 4 & 3 {

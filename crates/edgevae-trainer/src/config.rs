@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use edgevae_core::format::input::{self as format, WindowSpec};
 
-use crate::data::options::{Format, Missing};
+use crate::data::form::{Decimal, FileForm, parse_encoding, parse_thousands};
+use crate::data::options::{Format, Missing, parse_delimiter};
 use crate::input::{self, Cyclic, Request};
 use crate::options::{
     Bytes, CalibrateOn, Contamination, HeadSizes, Likelihood, MOST_EPOCHS, OptionError, Options, Preset, Scaling,
@@ -85,6 +86,25 @@ config! {
     /// Field separator [default: comma, semicolon or tab, whichever the header has]
     #[arg(long, value_name = "CHARACTER")]
     delimiter: String,
+    /// Decimal mark: . or , [default: detected]
+    #[arg(long, value_name = "MARK")]
+    decimal: Decimal,
+    /// Separator of thousands: , . ' _ or the word blank [default: detected]
+    #[arg(long, value_name = "CHARACTER")]
+    thousands: String,
+    /// The files have no line of column names: columns are c1, c2, ... (`=false`: the first line holds names even where
+    /// they look like data)
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    no_header: bool,
+    /// Lines to skip above the column names [default: detected]
+    #[arg(long, value_name = "N")]
+    skip_rows: u32,
+    /// Words that stand for a missing cell besides the usual ones (NA, null, ?, OL, ...); `!WORD` takes one out
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',')]
+    missing_words: Vec<String>,
+    /// Encoding of text: utf-8, utf-16le, latin-1, ... [default: detected]
+    #[arg(long, value_name = "NAME")]
+    encoding: String,
     /// Empty cells and NaN: an error, leave the row out, fill with the column's mean, or that and a feature that says so
     /// [default: error; with --preset auto that feature, where cells are missing]
     #[arg(long)]
@@ -274,6 +294,30 @@ impl Config {
         self.options().validate()
     }
 
+    /// How the files are written, as far as it is said.
+    ///
+    /// # Errors
+    /// A sentence that names the option and what it accepts.
+    pub fn form(&self) -> Result<FileForm, String> {
+        fn read<T>(
+            text: &Option<String>,
+            name: &str,
+            parse: impl Fn(&str) -> Result<T, String>,
+        ) -> Result<Option<T>, String> {
+            text.as_deref().map(parse).transpose().map_err(|error| format!("--{name}: {error}"))
+        }
+        Ok(FileForm {
+            delimiter: read(&self.delimiter, "delimiter", parse_delimiter)?,
+            decimal: self.decimal,
+            thousands: read(&self.thousands, "thousands", parse_thousands)?,
+            missing_words: self.missing_words.clone().unwrap_or_default(),
+            header: self.no_header.map(|none| !none),
+            skip_rows: self.skip_rows,
+            encoding: read(&self.encoding, "encoding", parse_encoding)?,
+            ..FileForm::default()
+        })
+    }
+
     /// The options given of network, training and score.
     fn by_hand(&self) -> Vec<&'static str> {
         let given = [
@@ -304,6 +348,12 @@ impl Config {
             ignore: None,
             features: None,
             delimiter: None,
+            decimal: None,
+            thousands: None,
+            no_header: None,
+            skip_rows: None,
+            missing_words: None,
+            encoding: None,
             missing: None,
             categorical: None,
             cyclic: None,

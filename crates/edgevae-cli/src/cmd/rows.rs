@@ -9,7 +9,8 @@ use edgevae_core::ScoreError;
 use edgevae_core::format::Missing;
 use edgevae_core::format::input::{Absent, WindowSpec};
 use edgevae_trainer::data::block::{Block, Counts, Position};
-use edgevae_trainer::data::options::{self, Features, Format, ReadOptions};
+use edgevae_trainer::data::form::{self, Decimal};
+use edgevae_trainer::data::options::{self, Features, FileForm, Format, ReadOptions};
 use edgevae_trainer::data::pipeline::for_each_block;
 use edgevae_trainer::data::source::Source;
 use edgevae_trainer::input;
@@ -27,12 +28,52 @@ pub struct RowsArgs {
     /// Format of the rows [default: by the extension, CSV for any that is not known]
     #[arg(long)]
     format: Option<Format>,
-    /// Field separator [default: comma, semicolon or tab, whichever the header has]
-    #[arg(long, value_name = "CHARACTER", value_parser = options::parse_delimiter)]
-    delimiter: Option<u8>,
+    #[command(flatten)]
+    form: FormArgs,
     /// Threads that parse and score; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_THREADS)))]
     threads: Option<u16>,
+}
+
+/// How the file is written, where that is not to be detected.
+#[derive(Debug, Args)]
+struct FormArgs {
+    /// Field separator [default: the model's, or detected]
+    #[arg(long, value_name = "CHARACTER", value_parser = options::parse_delimiter)]
+    delimiter: Option<u8>,
+    /// Decimal mark: . or , [default: detected, else the model's]
+    #[arg(long, value_name = "MARK")]
+    decimal: Option<Decimal>,
+    /// Separator of thousands: , . ' _ or the word blank [default: detected, else the model's]
+    #[arg(long, value_name = "CHARACTER", value_parser = form::parse_thousands)]
+    thousands: Option<char>,
+    /// The file has no line of column names: columns are c1, c2, ... [default: as the model's training files]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    no_header: Option<bool>,
+    /// Lines to skip above the column names [default: the model's, or detected]
+    #[arg(long, value_name = "N")]
+    skip_rows: Option<u32>,
+    /// Words that stand for a missing cell besides the usual ones; `!WORD` takes one out [default: the model's]
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',')]
+    missing_words: Vec<String>,
+    /// Encoding of text: utf-8, utf-16le, latin-1, ... [default: detected]
+    #[arg(long, value_name = "NAME", value_parser = form::parse_encoding)]
+    encoding: Option<String>,
+}
+
+impl FormArgs {
+    fn form(&self) -> FileForm {
+        FileForm {
+            delimiter: self.delimiter,
+            decimal: self.decimal,
+            thousands: self.thousands,
+            missing_words: self.missing_words.clone(),
+            header: self.no_header.map(|none| !none),
+            skip_rows: self.skip_rows,
+            encoding: self.encoding.clone(),
+            ..FileForm::default()
+        }
+    }
 }
 
 /// One row that has a score.
@@ -174,7 +215,8 @@ impl RowsArgs {
         }
         let options = ReadOptions {
             format: self.format,
-            delimiter: self.delimiter,
+            form: self.form.form(),
+            remembered: FileForm::default(),
             label: label.map(str::to_owned),
             ignore: Vec::new(),
             features: Features::OfModel(columns.into_iter().map(str::to_owned).collect()),

@@ -13,7 +13,7 @@ use edgevae_trainer::config::Config;
 use edgevae_trainer::data::Dataset;
 use edgevae_trainer::data::block::Position;
 use edgevae_trainer::data::error::Problem;
-use edgevae_trainer::data::options::{self as read, Features, ReadOptions};
+use edgevae_trainer::data::options::{self as read, Features, FileForm, ReadOptions};
 use edgevae_trainer::data::paths;
 use edgevae_trainer::data::size;
 use edgevae_trainer::data::synthetic::Synthetic;
@@ -446,10 +446,10 @@ pub fn load(config: &Config, paths: Option<Vec<PathBuf>>, options: &Options) -> 
 
 /// How the files are read.
 fn read_options(config: &Config) -> anyhow::Result<ReadOptions> {
-    let delimiter = config.delimiter.as_deref().map(read::parse_delimiter).transpose();
     Ok(ReadOptions {
         format: config.format,
-        delimiter: delimiter.map_err(|error| anyhow::anyhow!("--delimiter: {error}"))?,
+        form: config.form().map_err(anyhow::Error::msg)?,
+        remembered: FileForm::default(),
         label: config.label.clone(),
         ignore: config.ignore.clone().unwrap_or_default(),
         features: config.features.clone().map_or(Features::All, Features::Named),

@@ -7,6 +7,7 @@ pub mod block;
 pub mod csv;
 pub mod error;
 pub(crate) mod files;
+pub mod form;
 pub mod jsonl;
 pub mod options;
 #[cfg(feature = "parquet")]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+pub use super::form::FileForm;
 use super::reading::Reading;
 
 /// How a file of rows is read. The default goes by the extension, detects the delimiter, takes every column as a feature
@@ -13,8 +14,10 @@ use super::reading::Reading;
 pub struct ReadOptions {
     /// The format; `None` goes by the extension, CSV where there is none.
     pub format: Option<Format>,
-    /// The byte between cells of a CSV file; `None` detects `,`, `;` or tab from the header line.
-    pub delimiter: Option<u8>,
+    /// How the file is written, as far as the user says so.
+    pub form: FileForm,
+    /// How the file is probably written, where neither the user nor the file itself says: what a model remembers.
+    pub remembered: FileForm,
     /// Name of the label column; `None` when there are no labels to read.
     pub label: Option<String>,
     /// Names of columns that are not read.

@@ -245,7 +245,7 @@ impl<R: Read> RowReader<R> {
 }
 
 fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Result<Columns, Problem> {
-    if let Some(delimiter) = options.delimiter.filter(|&delimiter| !is_delimiter(delimiter)) {
+    if let Some(delimiter) = options.form.delimiter.filter(|&delimiter| !is_delimiter(delimiter)) {
         return Err(Problem::BadDelimiter(delimiter));
     }
     let beginning = records.beginning(|bytes| header::first_line(bytes).complete || header::not_text(bytes).is_some());
@@ -253,7 +253,7 @@ fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Resu
     if let Some(problem) = header::not_text(beginning) {
         return Err(problem);
     }
-    let delimiter = options.delimiter.unwrap_or_else(|| header::first_line(beginning).delimiter);
+    let delimiter = options.form.delimiter.unwrap_or_else(|| header::first_line(beginning).delimiter);
     records.set_delimiter(delimiter);
     if !advance(records)? {
         return Err(Problem::Empty);

@@ -11,7 +11,7 @@ use super::blocks::blocks_of;
 use super::*;
 use crate::data::Dataset;
 use crate::data::error::DataError;
-use crate::data::options::{Features, Missing, ReadOptions};
+use crate::data::options::{Features, FileForm, Missing, ReadOptions};
 use crate::data::source::Input;
 use crate::data::table::{self, Loaded, collect};
 use ndarray::Array2;

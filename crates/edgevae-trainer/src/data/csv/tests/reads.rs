@@ -35,7 +35,8 @@ fn quoted_names_may_hold_delimiters_quotes_and_line_breaks() {
 
 #[test]
 fn a_given_delimiter_overrules_the_detected_one() {
-    let options = ReadOptions { delimiter: Some(b'|'), ..ReadOptions::default() };
+    let options =
+        ReadOptions { form: FileForm { delimiter: Some(b'|'), ..FileForm::default() }, ..ReadOptions::default() };
     assert_eq!(load("a,b|c\n1|2\n", &options).unwrap().dataset.names, ["a,b", "c"]);
 }
 

@@ -118,7 +118,10 @@ fn refuses_contradictory_wishes() {
         "t.csv: no column is left as a feature, expected at least one; the columns are \"a\", \"label\""
     );
     assert_eq!(
-        message(text, &ReadOptions { delimiter: Some(b'.'), ..ReadOptions::default() }),
+        message(
+            text,
+            &ReadOptions { form: FileForm { delimiter: Some(b'.'), ..FileForm::default() }, ..ReadOptions::default() }
+        ),
         "t.csv: delimiter '.' cannot divide cells; expected a character such as \",\" or \";\" or a tab"
     );
 }

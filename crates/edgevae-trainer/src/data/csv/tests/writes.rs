@@ -42,7 +42,7 @@ proptest! {
         write_csv(&written, &mut text).unwrap();
         let options = ReadOptions {
             label: label.then(|| LABEL.into()),
-            delimiter: Some(b','),
+            form: FileForm { delimiter: Some(b','), ..FileForm::default() },
             missing: Missing::Mean,
             ..ReadOptions::default()
         };
