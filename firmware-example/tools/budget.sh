@@ -4,7 +4,7 @@
 #   budget.sh              measures, and fails where a figure has grown by more than 2 %
 #   budget.sh --update     measures, and writes the table
 #
-# The net is 10-64-32-8-32-64-10 (embed/src/reference_net.rs). Columns of crates/edgevae-trainer/src/budget.csv; each that
+# The net is 10-64-32-8-32-64-10 (embed/src/reference_net.rs). Columns of crates/edgevae-trainer/src/inspect/budget.csv; each that
 # ends in `_all` is its neighbour with every head compiled in instead of `mse` alone, each that ends in `_int8` that of the
 # net in integers, each that ends in `_raw` that of the net behind an encoder and a window:
 #   base_flash               bytes of an image without edgevae: vectors and runtime
@@ -21,7 +21,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
-table=$here/../crates/edgevae-trainer/src/budget.csv
+table=$here/../crates/edgevae-trainer/src/inspect/budget.csv
 update=${1:-}
 case $#:$update in
   0: | 1:--update) ;;

@@ -9,13 +9,13 @@ use std::sync::LazyLock;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 use edgevae_core::format::Missing;
-use edgevae_trainer::checkpoint::RunCheckpoint;
-use edgevae_trainer::config::Config;
-use edgevae_trainer::data::Dataset;
-use edgevae_trainer::data::synthetic::Synthetic;
+use edgevae_trainer::run::checkpoint::RunCheckpoint;
+use edgevae_trainer::options::config::Config;
+use edgevae_trainer::table::Dataset;
+use edgevae_trainer::table::synthetic::Synthetic;
 use edgevae_trainer::fit::{Checkpoint, Checkpoints};
 use edgevae_trainer::options::Options;
-use edgevae_trainer::train;
+use edgevae_trainer::run;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
@@ -39,7 +39,7 @@ fn run(from: Option<Checkpoint>) -> Vec<Checkpoint> {
         saved.push(checkpoint.clone());
         Ok(())
     });
-    let _ = train::train_from(checkpoints, &ROWS, Missing::Error, &options(), &mut |_| ControlFlow::Continue(()));
+    let _ = run::train_from(checkpoints, &ROWS, Missing::Error, &options(), &mut |_| ControlFlow::Continue(()));
     saved
 }
 

@@ -4,10 +4,10 @@
 use std::ops::ControlFlow;
 
 use edgevae_core::format::Missing;
-use edgevae_trainer::config::Config;
-use edgevae_trainer::data::synthetic::Synthetic;
+use edgevae_trainer::options::config::Config;
+use edgevae_trainer::table::synthetic::Synthetic;
 use edgevae_trainer::options::{MOST_EPOCHS, Options};
-use edgevae_trainer::{auto, train};
+use edgevae_trainer::run::{self, auto};
 use libfuzzer_sys::fuzz_target;
 
 /// Whether one epoch of a few rows takes no time.
@@ -39,7 +39,7 @@ fuzz_target!(|text: &str| {
                 let (options, _) = auto::plan(&Options { threads: 1, ..options }, &rows, Missing::Error, 0);
                 if is_small(&options) {
                     // One epoch of however many there are.
-                    let _ = train::train(&rows, Missing::Error, &options, &mut |_| ControlFlow::Break(()));
+                    let _ = run::train(&rows, Missing::Error, &options, &mut |_| ControlFlow::Break(()));
                 }
             }
         }

@@ -5,9 +5,9 @@
 
 use std::io::Read;
 
-use edgevae_trainer::data::options::{Features, FileForm, Missing, ReadOptions};
-use edgevae_trainer::data::source::Source;
-use edgevae_trainer::data::table::{Loaded, collect};
+use edgevae_trainer::table::options::{Features, FileForm, Missing, ReadOptions};
+use edgevae_trainer::table::source::Source;
+use edgevae_trainer::table::load::{Loaded, collect};
 use libfuzzer_sys::fuzz_target;
 
 /// Hands out a few bytes at a time, so that cells and line ends fall across reads.

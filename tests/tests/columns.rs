@@ -6,7 +6,7 @@ use std::path::Path;
 
 use edgevae_core::{RawModel, ScoreError, SliceDetector, SliceWindow};
 use edgevae_tests::{edgevae, names, real_data};
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::export::model_file::ModelFile;
 use serde_json::Value;
 
 /// Numbers of a small generator, uniform in [-1, 1).

@@ -9,7 +9,7 @@ use std::{env, fs, thread};
 
 use edgevae_core::{QuantizedDetector, QuantizedModel, ScoreError, SliceQuantizedDetector};
 use edgevae_tests::{Ran, binary, edgevae, real_data};
-use edgevae_trainer::model_file::{AlignedBytes, ModelFile};
+use edgevae_trainer::export::model_file::{AlignedBytes, ModelFile};
 use edgevae_trainer::options::Score;
 
 const WHY: &str = "run `./ci.sh firmware`";
@@ -33,7 +33,7 @@ fn grouped(number: &str) -> String {
 
 #[test]
 fn the_table_in_the_readme_is_the_budget() {
-    let budget = fs::read_to_string(firmware().join("../crates/edgevae-trainer/src/budget.csv")).unwrap();
+    let budget = fs::read_to_string(firmware().join("../crates/edgevae-trainer/src/inspect/budget.csv")).unwrap();
     let readme = fs::read_to_string(firmware().join("README.md")).unwrap();
     let mut lines = budget.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let names = lines.next().expect("a header");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use edgevae_core::{Detector, Model, SliceDetector};
 use edgevae_tests::edgevae;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::export::model_file::ModelFile;
 use serde_json::Value;
 
 const SCORES: [&str; 6] = ["mse", "nll", "elbo", "mahalanobis", "reconstruction-probability", "combined"];

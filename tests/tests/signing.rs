@@ -6,8 +6,8 @@ use std::process::Command;
 
 use edgevae_core::{Model, PublicKey, SignatureError};
 use edgevae_tests::{edgevae, names};
-use edgevae_trainer::model_file::AlignedBytes;
-use edgevae_trainer::signing::Public;
+use edgevae_trainer::export::model_file::AlignedBytes;
+use edgevae_trainer::export::signing::Public;
 
 /// A small model `m.evae`, rows `rows.csv`, and a key pair `k`, `k.pub` in a folder.
 fn prepared(dir: &Path) {

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use edgevae_tests::{binary, edgevae, names};
-use edgevae_trainer::checkpoint::RunCheckpoint;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::export::model_file::ModelFile;
+use edgevae_trainer::run::checkpoint::RunCheckpoint;
 
 /// Epochs are short and many, so that a kill falls anywhere: in an epoch, in a checkpoint, in the results.
 const TRAIN: &str = "train --data rows.csv --label label --epochs 60 --hidden 8 --latent 2 --batch-size 16 --patience 50 --quiet --out run";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use edgevae_core::{Detector, Model, SliceDetector};
 use edgevae_tests::{edgevae, edgevae_with, names};
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::export::model_file::ModelFile;
 use serde_json::Value;
 
 /// Small enough for a test, real in every other respect.

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_distr::{Distribution, StandardNormal};
 
-use edgevae_trainer::fit::random::{Purpose, stream};
+use edgevae_trainer::base::random::{Purpose, stream};
 
 /// Points of a picture; more of them hide each other, and t-SNE takes its time.
 const MOST_POINTS: usize = 800;

@@ -18,7 +18,8 @@ mod sweep;
 use std::process::ExitCode;
 
 use clap::Parser;
-use edgevae_trainer::{checkpoint, output};
+use edgevae_trainer::base::output;
+use edgevae_trainer::run::checkpoint;
 
 fn main() -> ExitCode {
     let cli = parsed();

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::scoring::{BatchScorer, InstructionSet, score_all};
+use edgevae_trainer::export::model_file::ModelFile;
+use edgevae_trainer::score::{BatchScorer, InstructionSet, score_all};
 
 /// Rows of a pass: few enough to stay in the second-level cache, so that memory is not what is measured.
 const ROWS: usize = 4096;

@@ -1,7 +1,9 @@
 //! Metrics and thresholds against hand-worked cases, a float64 reference (`data/metrics.py`) and their own laws.
 
-use edgevae_trainer::metrics::{Confusion, average_precision, precision_recall_curve, roc_auc, roc_curve};
-use edgevae_trainer::threshold::{ThresholdError, at_threshold, binomial_interval, calibrate, quantile, rows_needed};
+use edgevae_trainer::calibrate::metrics::{Confusion, average_precision, precision_recall_curve, roc_auc, roc_curve};
+use edgevae_trainer::calibrate::threshold::{
+    ThresholdError, at_threshold, binomial_interval, calibrate, quantile, rows_needed,
+};
 use proptest::prelude::*;
 
 #[test]

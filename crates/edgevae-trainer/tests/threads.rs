@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use edgevae_core::format::Missing;
-use edgevae_trainer::auto;
-use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::options::Options;
-use edgevae_trainer::train::{self, Fitted};
+use edgevae_trainer::run::auto;
+use edgevae_trainer::run::{self, Fitted};
+use edgevae_trainer::table::synthetic::Synthetic;
 
 /// The only test of its binary: the pool is the process's.
 #[test]
@@ -17,8 +17,8 @@ fn a_run_leaves_the_pool_of_all_cores_alone() {
     let on_epoch = &mut |_: &_| ControlFlow::Continue(());
     let fitted = Fitted::new(&dataset, Missing::Error, &options, on_epoch).unwrap();
     let trained = fitted.finish(&options).unwrap();
-    assert!(!train::compare_scores(&fitted, &options).0.is_empty());
-    train::compare_baselines(&fitted, &trained, &options);
+    assert!(!run::compare_scores(&fitted, &options).0.is_empty());
+    run::compare_baselines(&fitted, &trained, &options);
     // It exists from the moment when dfdx is used outside of a pool, and a process that gets no such thread panics.
     assert!(rayon::ThreadPoolBuilder::new().num_threads(1).build_global().is_ok());
 }

@@ -10,10 +10,10 @@ use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use super::{BenchOptions, Figure, Limits, median};
+use edgevae_trainer::export::model_file::ModelFile;
 #[cfg(feature = "parquet")]
-use edgevae_trainer::data::Dataset;
-use edgevae_trainer::data::synthetic::Synthetic;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::table::Dataset;
+use edgevae_trainer::table::synthetic::Synthetic;
 
 /// Times of a file of 10 features.
 #[derive(Clone, Debug, Serialize, Deserialize)]

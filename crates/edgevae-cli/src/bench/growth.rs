@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::median;
 use crate::report::{GrowthCurve, growth_svg};
-use edgevae_trainer::beta::BetaSchedule;
-use edgevae_trainer::data::synthetic::MAX_CELLS;
-use edgevae_trainer::fit::random::{Purpose, stream};
+use edgevae_trainer::base::random::{Purpose, stream};
+use edgevae_trainer::fit::vae::Shape;
 use edgevae_trainer::fit::{FitOptions, fit};
-use edgevae_trainer::likelihood::Likelihood;
-use edgevae_trainer::vae::Shape;
+use edgevae_trainer::options::beta::BetaSchedule;
+use edgevae_trainer::options::likelihood::Likelihood;
+use edgevae_trainer::table::synthetic::MAX_CELLS;
 
 /// Sizes of one fit: `ROWS,FEATURES,WIDTH`, one hidden layer of that width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

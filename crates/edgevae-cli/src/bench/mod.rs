@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use edgevae_trainer::base::output::Scratch;
 use edgevae_trainer::fit::measure;
-use edgevae_trainer::output::Scratch;
 pub use files::FileTimes;
 pub use limits::Limits;
 pub use scoring::ScoringTimes;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Square;
 use super::{BenchOptions, Figure, median};
-use edgevae_trainer::data::synthetic::Synthetic;
-use edgevae_trainer::model_file::ModelFile;
+use edgevae_trainer::export::model_file::ModelFile;
 use edgevae_trainer::options::Options;
-use edgevae_trainer::scoring::score_all;
-use edgevae_trainer::train;
+use edgevae_trainer::run;
+use edgevae_trainer::score::score_all;
+use edgevae_trainer::table::synthetic::Synthetic;
 
 /// Times of the reference network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct ScoringTimes {
 pub fn reference_model() -> anyhow::Result<ModelFile> {
     let reference = Synthetic::default().generate()?;
     let options = Options { epochs: 2, ..Options::default() };
-    Ok(train::train(&reference, Missing::Error, &options, &mut |_| ControlFlow::Continue(()))?.model)
+    Ok(run::train(&reference, Missing::Error, &options, &mut |_| ControlFlow::Continue(()))?.model)
 }
 
 pub fn measure(options: &BenchOptions, square: &Square, model: &ModelFile) -> anyhow::Result<ScoringTimes> {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
-use edgevae_trainer::vae::Shape;
+use edgevae_trainer::fit::vae::Shape;
 
 /// A Python with PyTorch and the script of the same network.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ fn is_positive(value: &f64) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use edgevae_trainer::likelihood::Likelihood;
+    use edgevae_trainer::options::likelihood::Likelihood;
 
     #[test]
     fn a_peer_that_fails_is_an_error_with_its_messages() {

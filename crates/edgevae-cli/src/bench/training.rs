@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Square;
 use super::{BenchOptions, Figure, Torch, median_seconds};
-use edgevae_trainer::beta::BetaSchedule;
-use edgevae_trainer::data::synthetic::Synthetic;
 use edgevae_trainer::fit::measure::{self, Steps};
+use edgevae_trainer::fit::vae::Shape;
 use edgevae_trainer::fit::{FitOptions, fit};
-use edgevae_trainer::likelihood::Likelihood;
-use edgevae_trainer::scaler::Scaler;
-use edgevae_trainer::vae::Shape;
+use edgevae_trainer::options::beta::BetaSchedule;
+use edgevae_trainer::options::likelihood::Likelihood;
+use edgevae_trainer::prepare::scaler::Scaler;
+use edgevae_trainer::table::synthetic::Synthetic;
 
 /// A fit to measure.
 pub struct Case {

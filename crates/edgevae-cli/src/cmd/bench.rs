@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::bench::compare::{self, Comparison};
 use crate::bench::{self, BenchOptions, Torch, growth};
 use clap::Args;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::base::output::OutputFile;
 
 use crate::terminal;
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_core::format::CalibrationSet;
-use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::{self, OutputFile};
-use edgevae_trainer::{export, quantize, threshold};
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::calibrate::threshold;
+use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::{export, quantize};
 
 use super::rows::RowsArgs;
 

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::{self, OutputFile};
-use edgevae_trainer::results::Quality;
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::export::model_file::ModelFile;
+use edgevae_trainer::score::results::Quality;
 use serde::Serialize;
 
 use super::rows::RowsArgs;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use edgevae_trainer::export::model_file::ModelFile;
 use edgevae_trainer::inspect::Inspection;
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::target::Core;
+use edgevae_trainer::inspect::target::Core;
 
 use crate::terminal;
 

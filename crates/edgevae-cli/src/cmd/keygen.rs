@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
-use edgevae_trainer::output::{OutputError, OutputFile};
-use edgevae_trainer::signing::{KeyError, SecretKey};
+use edgevae_trainer::base::output::{OutputError, OutputFile};
+use edgevae_trainer::export::signing::{KeyError, SecretKey};
 
 use crate::terminal;
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use edgevae_trainer::fit::EpochRecord;
-use edgevae_trainer::train::stream::RowProgress;
+use edgevae_trainer::run::stream::RowProgress;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 /// Lines that a run prints where there is no terminal; each of several fits has at least its last.

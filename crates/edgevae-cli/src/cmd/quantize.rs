@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use edgevae_core::format::CalibrationSet;
-use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::{self, OutputFile};
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::quantize::{Quantization, QuantizeError, Tuning};
 
 use super::rows::{RowsArgs, Table};

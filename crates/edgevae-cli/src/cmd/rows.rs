@@ -8,15 +8,15 @@ use clap::Args;
 use edgevae_core::ScoreError;
 use edgevae_core::format::Missing;
 use edgevae_core::format::input::{Absent, WindowSpec};
-use edgevae_trainer::data::block::{Block, Counts, Position};
-use edgevae_trainer::data::form::{self, Decimal};
-use edgevae_trainer::data::options::{self, Features, FileForm, Format, ReadOptions};
-use edgevae_trainer::data::pipeline::for_each_block;
-use edgevae_trainer::data::source::Source;
-use edgevae_trainer::input;
-use edgevae_trainer::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::options::MOST_THREADS;
-use edgevae_trainer::scoring::{RawRows, RowScorer, RowVerdict};
+use edgevae_trainer::prepare;
+use edgevae_trainer::score::{RawRows, RowScorer, RowVerdict};
+use edgevae_trainer::table::block::{Block, Counts, Position};
+use edgevae_trainer::table::form::{self, Decimal};
+use edgevae_trainer::table::options::{self, Features, FileForm, Format, ReadOptions};
+use edgevae_trainer::table::pipeline::for_each_block;
+use edgevae_trainer::table::source::Source;
 use ndarray::Array2;
 
 /// How a file with rows for an existing model is read.
@@ -188,7 +188,7 @@ impl RowsArgs {
         if self.is_stdin() { "standard input".into() } else { self.data.display().to_string() }
     }
 
-    /// The file of rows with its flag, for [`refuse_inputs`](edgevae_trainer::output::refuse_inputs).
+    /// The file of rows with its flag, for [`refuse_inputs`](edgevae_trainer::base::output::refuse_inputs).
     pub fn input(&self) -> (&'static str, &Path) {
         ("--data", &self.data)
     }
@@ -207,7 +207,8 @@ impl RowsArgs {
         };
         let mut readings = Vec::new();
         if let AnyModel::Raw(model) = model {
-            readings.extend(model.encoder().columns().map(|column| (column.name.to_owned(), input::reading(&column))));
+            readings
+                .extend(model.encoder().columns().map(|column| (column.name.to_owned(), prepare::reading(&column))));
             // The encoder fills them, or refuses them by their column.
             if model.encoder().columns().any(|column| column.absent != Absent::Refused) {
                 missing = options::Missing::Mean;

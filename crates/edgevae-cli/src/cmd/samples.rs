@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::{self, OutputFile};
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::export::model_file::ModelFile;
 
 use super::rows::RowsArgs;
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgevae_core::LoadError;
-use edgevae_trainer::data::options::Format;
-use edgevae_trainer::explain::Explainer;
-use edgevae_trainer::model_file::{AnyModel, ModelFile};
-use edgevae_trainer::output::{self, OutputFile};
-use edgevae_trainer::results;
-use edgevae_trainer::scoring::RowVerdict;
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
+use edgevae_trainer::score::RowVerdict;
+use edgevae_trainer::score::explain::Explainer;
+use edgevae_trainer::score::results;
+use edgevae_trainer::table::options::Format;
 
 use super::rows::{RowsArgs, Scored, Tally};
 
@@ -98,7 +98,7 @@ impl Cmd {
     #[cfg(feature = "parquet")]
     fn write_parquet(&self, file: &ModelFile, out: &mut (impl Write + Send)) -> anyhow::Result<Tally> {
         anyhow::ensure!(self.explain == 0, "--explain writes csv or jsonl, not Parquet; name another --out-format");
-        let mut writer = edgevae_trainer::data::parquet::ScoreWriter::new(out, has_range(file)?)?;
+        let mut writer = edgevae_trainer::score::parquet::ScoreWriter::new(out, has_range(file)?)?;
         let tally = self.rows.score_blocks(
             file,
             None,

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgevae_core::format;
-use edgevae_trainer::model_file::ModelFile;
-use edgevae_trainer::output::{self, OutputFile};
-use edgevae_trainer::regular;
-use edgevae_trainer::signing::SecretKey;
+use edgevae_trainer::base::output::{self, OutputFile};
+use edgevae_trainer::base::regular;
+use edgevae_trainer::export::model_file::ModelFile;
+use edgevae_trainer::export::signing::SecretKey;
 
 #[derive(Debug, Args)]
 pub struct Cmd {

@@ -8,9 +8,9 @@ use crate::report::{SweepReport, render_sweep};
 use crate::sweep::{self, Grid, Point, Progress, Record, Row, Store, shell_word};
 use anyhow::Context as _;
 use clap::Args;
-use edgevae_trainer::config::Config;
+use edgevae_trainer::base::output::OutputFile;
 use edgevae_trainer::export::TOOL;
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::options::config::Config;
 
 /// When a run counts as finished, after the options.
 const STARTING_AGAIN: &str = "A finished run is known by its options, its data and the version of edgevae, so that a \

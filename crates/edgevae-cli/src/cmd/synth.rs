@@ -4,8 +4,8 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::Args;
-use edgevae_trainer::data::{csv, synthetic::Synthetic};
-use edgevae_trainer::output::OutputFile;
+use edgevae_trainer::base::output::OutputFile;
+use edgevae_trainer::table::{csv, synthetic::Synthetic};
 
 // A negative number is a wrong value and not an unknown flag.
 #[derive(Debug, Args)]

@@ -6,26 +6,22 @@ use std::path::{Path, PathBuf};
 use crate::summary::{self, Run};
 use anyhow::Context as _;
 use clap::Args;
-use edgevae_trainer::auto;
-use edgevae_trainer::baselines;
-use edgevae_trainer::checkpoint::{self, RunCheckpoint};
-use edgevae_trainer::config::Config;
-use edgevae_trainer::data::Dataset;
-use edgevae_trainer::data::block::Position;
-use edgevae_trainer::data::error::Problem;
-use edgevae_trainer::data::options::{self as read, Features, FileForm, ReadOptions};
-use edgevae_trainer::data::paths;
-use edgevae_trainer::data::size;
-use edgevae_trainer::data::synthetic::Synthetic;
+use edgevae_trainer::base::memory;
+use edgevae_trainer::base::output::{self, OutputDir};
 use edgevae_trainer::fit::{Checkpoint, Checkpoints, EpochRecord, FitError};
-use edgevae_trainer::input::{self, Input, InputError, Prepared, Request};
-use edgevae_trainer::memory;
-use edgevae_trainer::options::{Options, Preset, Score, SplitBy};
-use edgevae_trainer::origin::{self, Counted, Source};
-use edgevae_trainer::output::{self, OutputDir};
+use edgevae_trainer::options::config::Config;
+use edgevae_trainer::options::{Options, Preset, Request, Score, SplitBy};
+use edgevae_trainer::prepare::{self, Input, InputError, Prepared};
 use edgevae_trainer::quantize::{self, QuantizeError, Quantized};
-use edgevae_trainer::train::stream::Streamed;
-use edgevae_trainer::train::{self, Fitted, TrainError, Trained};
+use edgevae_trainer::run::checkpoint::{self, RunCheckpoint};
+use edgevae_trainer::run::origin::{self, Counted, Source};
+use edgevae_trainer::run::stream::Streamed;
+use edgevae_trainer::run::{self, Fitted, TrainError, Trained, auto, baselines};
+use edgevae_trainer::table::block::Position;
+use edgevae_trainer::table::error::Problem;
+use edgevae_trainer::table::options::{self as read, Features, FileForm, ReadOptions};
+use edgevae_trainer::table::synthetic::Synthetic;
+use edgevae_trainer::table::{Dataset, paths, size};
 
 use super::progress::Progress;
 use crate::terminal;
@@ -254,7 +250,7 @@ impl Job {
     fn finish(&self, fitted: &Fitted<'_>) -> anyhow::Result<Outcome> {
         let Self { config, options, source, .. } = self;
         let mut trained = fitted.finish(options).with_context(|| source.name())?;
-        let (compared, warnings) = train::compare_scores(fitted, options);
+        let (compared, warnings) = run::compare_scores(fitted, options);
         trained.warnings.extend(warnings);
         let quantize = config.quantize == Some(true);
         let tuning = config.qat.unwrap_or(0);
@@ -270,7 +266,7 @@ impl Job {
         if let Some(quantized) = &quantized {
             trained.warnings.extend(quantized.warnings.iter().map(|warning| format!("int8: {warning}")));
         }
-        let (baselines, warning) = train::compare_baselines(fitted, &trained, options);
+        let (baselines, warning) = run::compare_baselines(fitted, &trained, options);
         trained.warnings.extend(warning);
         let (bytes, budget) = (source.model_file(&trained).bytes().len(), options.flash_budget);
         if bytes > budget.0 {
@@ -301,7 +297,7 @@ impl Job {
     /// Writes the files of the run.
     fn write(&self, output: OutputDir, run: &Run<'_>) -> anyhow::Result<()> {
         let model = self.source.model_file(run.trained);
-        train::check_written(&model, &self.dataset, run.trained).with_context(|| self.source.name())?;
+        run::check_written(&model, &self.dataset, run.trained).with_context(|| self.source.name())?;
         output.write("model.evae", model.bytes())?;
         if let Some(quantized) = run.quantized {
             output.write("model-int8.evae", quantized.file.bytes())?;
@@ -423,12 +419,12 @@ pub fn load(config: &Config, paths: Option<Vec<PathBuf>>, options: &Options) -> 
         return Ok((synthetic.generate()?, Source::Synthetic(synthetic)));
     };
     let mut read = read_options(config)?;
-    let mut prepared = input::load(&paths, &read, &config.request(), options);
+    let mut prepared = prepare::load(&paths, &read, &config.request(), options);
     if let (Err(InputError::Data(error)), None, Preset::Auto) = (&prepared, config.missing, options.preset)
         && matches!(error.problem, Problem::MissingCell { .. })
     {
         read.missing = read::Missing::Indicator;
-        prepared = input::load(&paths, &read, &config.request(), options);
+        prepared = prepare::load(&paths, &read, &config.request(), options);
         if let Ok(prepared) = &mut prepared {
             let note = "cells are missing: --missing indicator is taken (--missing error refuses them)";
             prepared.input.notes.insert(0, note.into());

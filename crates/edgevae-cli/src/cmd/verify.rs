@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, SignatureError};
-use edgevae_trainer::model_file::AlignedBytes;
-use edgevae_trainer::regular;
-use edgevae_trainer::signing::Public;
+use edgevae_trainer::base::regular;
+use edgevae_trainer::export::model_file::AlignedBytes;
+use edgevae_trainer::export::signing::Public;
 
 use crate::terminal;
 

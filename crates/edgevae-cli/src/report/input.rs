@@ -1,10 +1,10 @@
 //! What a report is made of: plain values that arrive computed.
 
-use edgevae_trainer::baselines::Outcome;
+use edgevae_trainer::calibrate::metrics::{PrecisionRecallPoint, RocPoint};
 use edgevae_trainer::fit::EpochRecord;
-use edgevae_trainer::metrics::{PrecisionRecallPoint, RocPoint};
 use edgevae_trainer::quantize;
-use edgevae_trainer::results::Quality;
+use edgevae_trainer::run::baselines::Outcome;
+use edgevae_trainer::score::results::Quality;
 
 /// Rows whose contributions fit beside each other on a page.
 pub const MOST_WORST_ROWS: usize = 8;

@@ -8,15 +8,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use edgevae_trainer::baselines::Outcome;
-use edgevae_trainer::data::Dataset;
 use edgevae_trainer::inspect::calibration_rows;
 use edgevae_trainer::options::{Options, Score, SplitBy};
-use edgevae_trainer::origin::Source;
 use edgevae_trainer::quantize::Quantized;
-use edgevae_trainer::results::{self, Quality};
-use edgevae_trainer::scoring::RowVerdict;
-use edgevae_trainer::train::{KeptOut, Trained};
+use edgevae_trainer::run::baselines::Outcome;
+use edgevae_trainer::run::origin::Source;
+use edgevae_trainer::run::{KeptOut, Trained};
+use edgevae_trainer::score::RowVerdict;
+use edgevae_trainer::score::results::{self, Quality};
+use edgevae_trainer::table::Dataset;
 
 /// A finished run and all that describes it.
 pub struct Run<'a> {

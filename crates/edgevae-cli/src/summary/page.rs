@@ -4,11 +4,11 @@ use super::{FILES, QUANTIZED_FILES, Run};
 use crate::latent_map;
 use crate::report::{self, Report, ReportError};
 use edgevae_core::SliceDetector;
+use edgevae_trainer::calibrate::metrics;
 use edgevae_trainer::fit::ACTIVE_KL;
 use edgevae_trainer::inspect::{Inspection, calibration_rows};
-use edgevae_trainer::metrics;
 use edgevae_trainer::options::{Likelihood, Preset, Scaling, Schedule, Score, TrainOn};
-use edgevae_trainer::train::{PARITY_LIMIT, Trained};
+use edgevae_trainer::run::{PARITY_LIMIT, Trained};
 
 fn scored(score: Score, trained: &Trained) -> report::ScoredRows {
     report::ScoredRows {

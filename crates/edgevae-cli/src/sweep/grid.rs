@@ -6,7 +6,7 @@ use std::fmt;
 use clap::builder::Str;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use edgevae_trainer::config::Config;
+use edgevae_trainer::options::config::Config;
 
 /// Options that a grid does not have: seeds have their own flag, and each run has one thread.
 const NOT_IN_THE_GRID: [&str; 2] = ["seed", "threads"];

@@ -15,15 +15,15 @@ pub use grid::{Grid, Point, parse_seeds, shell_word};
 pub use record::{Key, Numbers, Record, Store};
 pub use table::{Row, Statistic, cells, csv, headings, markdown, rows};
 
-use edgevae_trainer::auto;
-use edgevae_trainer::config::Config;
-use edgevae_trainer::data::{Dataset, paths};
+use edgevae_trainer::base::output::OutputError;
+use edgevae_trainer::base::threads;
 use edgevae_trainer::export::TOOL;
 use edgevae_trainer::options::Preset;
-use edgevae_trainer::origin::Source;
-use edgevae_trainer::output::OutputError;
-use edgevae_trainer::threads;
-use edgevae_trainer::train::{Fitted, TrainError};
+use edgevae_trainer::options::config::Config;
+use edgevae_trainer::run::auto;
+use edgevae_trainer::run::origin::Source;
+use edgevae_trainer::run::{Fitted, TrainError};
+use edgevae_trainer::table::{Dataset, paths};
 
 /// Reads or generates the rows of a run; the error is told in the run's record.
 pub type Load<'a> = dyn Fn(&Config) -> Result<(Dataset, Source), String> + Sync + 'a;
@@ -180,8 +180,8 @@ fn run_group(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edgevae_trainer::data::synthetic::Synthetic;
     use edgevae_trainer::options::Score;
+    use edgevae_trainer::table::synthetic::Synthetic;
     use std::sync::atomic::AtomicUsize;
 
     fn points(betas: &[f32], scores: &[Score]) -> Vec<Point> {

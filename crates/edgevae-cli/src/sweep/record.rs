@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use edgevae_trainer::output::{OutputError, OutputFile};
-use edgevae_trainer::train::Trained;
+use edgevae_trainer::base::output::{OutputError, OutputFile};
+use edgevae_trainer::run::Trained;
 
 /// What determines a run: its resolved options, the checksum of its data and the tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

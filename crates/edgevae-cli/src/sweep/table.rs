@@ -193,7 +193,7 @@ fn plain(value: &toml::Value) -> String {
 mod tests {
     use super::*;
     use crate::sweep::Key;
-    use edgevae_trainer::config::Config;
+    use edgevae_trainer::options::config::Config;
 
     fn record(roc_auc: Option<f64>, kl: f64) -> Record {
         let key = Key { config: String::new(), data: None, tool: String::new() };

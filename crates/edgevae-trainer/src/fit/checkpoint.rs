@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::state::TrainingState;
 use super::{EpochRecord, Fit, FitError, FitOptions, Stopped, Windows};
-use crate::fingerprint::Fingerprint;
-use crate::vae::Vae;
+use crate::base::fingerprint::Fingerprint;
+use crate::fit::vae::Vae;
 
 /// The networks of a run that are complete, and of the next one weights, Adam's moments, the place in the schedules (the
 /// epoch), what early stopping remembers, and the history.
@@ -198,10 +198,10 @@ mod tests {
     use super::*;
     use crate::fit::adam::Adam;
     use crate::fit::state::Best;
+    use crate::fit::vae::Shape;
     use crate::fit::windows::InMemory;
     use crate::fit::{BetaSchedule, fit_from};
-    use crate::likelihood::Likelihood;
-    use crate::vae::Shape;
+    use crate::options::likelihood::Likelihood;
     use ndarray::Array2;
     use std::ops::ControlFlow;
 

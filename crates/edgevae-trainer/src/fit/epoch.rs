@@ -3,11 +3,11 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::random::{Purpose, stream};
 use super::state::TrainingState;
 use super::step::Step;
 use super::windows::Windows;
 use super::{FitError, FitOptions};
+use crate::base::random::{Purpose, stream};
 
 /// Averages over the rows of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

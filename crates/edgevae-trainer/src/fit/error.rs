@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::beta::ScheduleError;
-use crate::vae::ShapeError;
+use crate::fit::vae::ShapeError;
+use crate::options::beta::ScheduleError;
 
 /// A fit that could not start or had to stop.
 #[derive(Clone, Debug, PartialEq, Error)]

@@ -16,14 +16,14 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::graph;
-use super::random::{Purpose, stream};
 use super::state::TrainingState;
 use super::step::{Kernel, Level, Step, Sums, math::exp};
-use crate::data::synthetic::Synthetic;
-use crate::likelihood::Likelihood;
-use crate::loss::LOGVAR_LIMIT;
-use crate::scaler::Scaler;
-use crate::vae::{Linear, Shape};
+use crate::base::random::{Purpose, stream};
+use crate::fit::loss::LOGVAR_LIMIT;
+use crate::fit::vae::{Linear, Shape};
+use crate::options::likelihood::Likelihood;
+use crate::prepare::scaler::Scaler;
+use crate::table::synthetic::Synthetic;
 
 const BATCH: usize = 128;
 const BETA: f32 = 0.7;

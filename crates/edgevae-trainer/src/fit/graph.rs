@@ -6,8 +6,8 @@ use dfdx::prelude::*;
 use ndarray::ArrayView2;
 
 use super::epoch::Averages;
-use crate::loss;
-use crate::vae::{Shape, Vae};
+use crate::fit::loss;
+use crate::fit::vae::{Shape, Vae};
 
 /// The terms of the objective for the rows `x` and the gradient of the objective.
 ///

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use ndarray::{ArrayView2, Axis};
 
 use super::epoch::epoch;
-use super::random::{Purpose, stream};
 use super::state::TrainingState;
 use super::step::{Level, Step};
 use super::windows::InMemory;
 use super::{FitError, FitOptions, graph};
-use crate::vae::Shape;
+use crate::base::random::{Purpose, stream};
+use crate::fit::vae::Shape;
 
 /// Where the time of steps went; of several threads, the sum.
 #[derive(Clone, Copy, Debug)]

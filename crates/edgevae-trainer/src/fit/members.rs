@@ -1,7 +1,7 @@
 //! Several networks, fitted from different seeds, as one that the core runs like any other.
 
 use super::{EpochRecord, Fit, Stopped};
-use crate::vae::{Shape, Vae};
+use crate::fit::vae::{Shape, Vae};
 
 /// The seed of one of several members; that of the first is the run's own.
 pub(super) fn seed(run: u64, member: usize) -> u64 {
@@ -89,8 +89,8 @@ fn mean<'r>(records: impl Iterator<Item = &'r EpochRecord>) -> EpochRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::likelihood::Likelihood;
-    use crate::vae::initial_parameters;
+    use crate::fit::vae::initial_parameters;
+    use crate::options::likelihood::Likelihood;
     use ndarray::{Array2, Axis, concatenate, stack};
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;

@@ -5,11 +5,12 @@ mod checkpoint;
 pub(crate) mod epoch;
 mod error;
 pub(crate) mod graph;
+pub mod loss;
 pub mod measure;
 mod members;
-pub mod random;
 pub(crate) mod state;
 pub(crate) mod step;
+pub mod vae;
 pub(crate) mod windows;
 
 use ndarray::{ArrayView2, Axis};
@@ -18,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::beta::BetaSchedule;
-use crate::likelihood::negative_log_likelihood;
-use crate::vae::{Shape, Vae};
+use crate::fit::vae::{Shape, Vae};
+use crate::options::beta::BetaSchedule;
+use crate::options::likelihood::negative_log_likelihood;
 use checkpoint::Next;
 pub use checkpoint::{Checkpoint, Checkpoints};
 use epoch::{Averages, epoch};
@@ -72,7 +73,7 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Weight of the KL term in this epoch.
     pub beta: f32,
-    /// Negative log-likelihood less its constant ([`Likelihood`](crate::likelihood::Likelihood)), summed over features,
+    /// Negative log-likelihood less its constant ([`Likelihood`](crate::options::likelihood::Likelihood)), summed over features,
     /// with sampled `z`: half the squared error where the variance is 1.
     pub reconstruction_loss: f64,
     /// KL summed over latents, nats.

@@ -3,9 +3,9 @@
 
 use ndarray::ArrayView2;
 
-use crate::likelihood::{LOGVAR_BOUNDS, Likelihood};
-use crate::loss::LOGVAR_LIMIT;
-use crate::vae::{Linear, Shape};
+use crate::fit::loss::LOGVAR_LIMIT;
+use crate::fit::vae::{Linear, Shape};
+use crate::options::likelihood::{LOGVAR_BOUNDS, Likelihood};
 
 /// `(reconstruction_loss, kl)` of a batch.
 ///

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::random::{Purpose, stream};
-use crate::vae::{Shape, initial_parameters};
+use crate::base::random::{Purpose, stream};
+use crate::fit::vae::{Shape, initial_parameters};
 
 /// The state of a fit between two epochs. With the options and the rows it determines all that follows: random numbers
 /// come from the seed and the epoch.
@@ -56,7 +56,7 @@ impl TrainingState {
 mod tests {
     use super::*;
     use crate::fit::step::Level;
-    use crate::likelihood::Likelihood;
+    use crate::options::likelihood::Likelihood;
 
     fn state() -> TrainingState {
         TrainingState::new(&Shape { inputs: 2, hidden: vec![3], latent: 1, likelihood: Likelihood::Mse }, 0)

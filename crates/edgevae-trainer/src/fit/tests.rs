@@ -1,6 +1,7 @@
 use super::*;
+use crate::base::random;
 use crate::fit::adam::Adam;
-use crate::likelihood::Likelihood;
+use crate::options::likelihood::Likelihood;
 use ndarray::{Array2, s};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -245,9 +246,9 @@ fn refuses_options_and_rows_that_cannot_work() {
 
 /// Parameters that push some log variances, of latents and of features, beyond both of their bounds.
 fn wild_parameters(shape: &Shape, seed: u64) -> Vec<f32> {
-    let mut parameters = crate::vae::initial_parameters(shape, &mut ChaCha8Rng::seed_from_u64(seed));
+    let mut parameters = crate::fit::vae::initial_parameters(shape, &mut ChaCha8Rng::seed_from_u64(seed));
     let layers = shape.layers();
-    let logvar_biases = |layer: &crate::vae::Linear, skip: usize| layer.bias().skip(skip).step_by(3);
+    let logvar_biases = |layer: &crate::fit::vae::Linear, skip: usize| layer.bias().skip(skip).step_by(3);
     let mut pushed: Vec<usize> = logvar_biases(&layers[shape.encoder_depth() - 1], shape.latent).collect();
     pushed.extend(logvar_biases(&layers[layers.len() - 1], shape.inputs));
     pushed.extend(shape.feature_logvar());
@@ -345,9 +346,10 @@ fn the_fast_step_agrees_with_the_graph_for_every_likelihood_and_shape() {
     for likelihood in [Likelihood::Mse, Likelihood::Gaussian, Likelihood::GaussianPerFeature] {
         for (rows, inputs, hidden, latent) in SHAPES {
             let shape = Shape { inputs, hidden: hidden.to_vec(), latent, likelihood };
-            for parameters in
-                [crate::vae::initial_parameters(&shape, &mut ChaCha8Rng::seed_from_u64(4)), wild_parameters(&shape, 5)]
-            {
+            for parameters in [
+                crate::fit::vae::initial_parameters(&shape, &mut ChaCha8Rng::seed_from_u64(4)),
+                wild_parameters(&shape, 5),
+            ] {
                 let x = mixture(rows.max(6), inputs, 12).slice(s![..rows, ..]).to_owned();
                 let noise = if rows % 2 == 0 { 0.5 } else { 0.0 };
                 let (step, found, eps, encoded) = step(&shape, &parameters, &x, noise, 1, Level::best());

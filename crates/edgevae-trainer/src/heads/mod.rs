@@ -13,9 +13,9 @@ use edgevae_core::format::{HeadKind, HeadSpec};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::fit::random::{Purpose, stream};
+use crate::base::random::{Purpose, stream};
+use crate::fit::vae::Vae;
 use crate::options::Storage;
-use crate::vae::Vae;
 
 pub use covariance::Whitening;
 pub use isolation::grow as grow_isolation_trees;

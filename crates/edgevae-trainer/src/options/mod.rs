@@ -3,22 +3,27 @@
 //! [`Options`] holds all of it, with the defaults; `choices` has the options that are one of several words or a text of their
 //! own form, `score` what a row's score is made of, `ranges` what is refused and what comes with a warning.
 
+pub mod beta;
 mod choices;
+mod columns;
+pub mod config;
+pub mod likelihood;
 mod ranges;
 mod score;
 
 use edgevae_core::format::HeadKind;
 
-use crate::beta::BetaSchedule;
-pub use crate::likelihood::Likelihood;
+use crate::options::beta::BetaSchedule;
+pub use crate::options::likelihood::Likelihood;
 pub use choices::{Bytes, CalibrateOn, Contamination, Preset, Scaling, Schedule, SplitBy, TrainOn, WindowFeatures};
+pub use columns::{Cyclic, Request};
 pub use ranges::{MOST_EPOCHS, MOST_THREADS, OptionError};
 pub use score::{HeadSizes, Score, Storage};
 
 /// Everything that decides a model's bytes, beside the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// What chose the options below; [`auto::plan`](crate::auto::plan) does for `auto`.
+    /// What chose the options below; [`auto::plan`](crate::run::auto::plan) does for `auto`.
     pub preset: Preset,
     /// What is believed about anomalies among the training rows.
     pub contamination: Contamination,

@@ -3,7 +3,7 @@
 use edgevae_core::format::HeadKind;
 use serde::{Deserialize, Serialize};
 
-use crate::likelihood::Likelihood;
+use crate::options::likelihood::Likelihood;
 
 /// What a row's score is; each is one or several [`heads`](crate::heads).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

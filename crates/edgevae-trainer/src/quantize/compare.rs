@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::numbers::{plural, significant};
-use crate::results::Quality;
-use crate::scoring::RowVerdict;
-use crate::threshold::Calibration;
+use crate::base::numbers::{plural, significant};
+use crate::calibrate::threshold::Calibration;
+use crate::score::RowVerdict;
+use crate::score::results::Quality;
 
 /// Share of the rows that counts as the tail.
 const TAIL: f64 = 0.05;
@@ -214,7 +214,7 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::threshold;
+    use crate::calibrate::threshold;
 
     #[test]
     fn rank_correlation_is_worked_by_hand() {

@@ -10,8 +10,8 @@ use super::layer::Inputs;
 use super::network::{network, with_layers};
 use super::ranges::{Choice, Range};
 use super::{LEAST_ROWS, QuantizeError, qat, ranges};
-use crate::model_file::ModelFile;
-use crate::threshold::Calibration;
+use crate::calibrate::threshold::Calibration;
+use crate::export::model_file::ModelFile;
 
 /// What one unit of each activation stands for, in the float model's numbers.
 #[derive(Clone, Debug, PartialEq)]

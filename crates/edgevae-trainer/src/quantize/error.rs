@@ -4,10 +4,10 @@ use edgevae_core::{LoadError, ScoreError};
 
 use super::layer::LayerError;
 use super::{ENOUGH_ROWS, LEAST_ROWS, MOST_ERROR};
-use crate::data::block::Position;
-use crate::numbers::significant;
-use crate::scoring::RowError;
-use crate::threshold::ThresholdError;
+use crate::base::numbers::significant;
+use crate::calibrate::threshold::ThresholdError;
+use crate::score::RowError;
+use crate::table::block::Position;
 
 /// Why a model cannot be quantized.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,9 @@ use edgevae_core::{Model, QuantizedModel};
 use super::layer::Inputs;
 use super::network::Whitening;
 use super::{QuantizeError, Units, input, layer};
+use crate::calibrate::threshold::{self, Calibration};
+use crate::export::model_file::{ModelFile, kept_extras};
 use crate::export::{self, TOOL};
-use crate::model_file::{ModelFile, kept_extras};
-use crate::threshold::{self, Calibration};
 
 /// The words of an int8 file: a threshold of 0, the score's unit, inputs, layers, head.
 pub(super) fn words(model: &Model<'_>, units: &Units, inputs: &[Inputs]) -> Result<Vec<i32>, QuantizeError> {

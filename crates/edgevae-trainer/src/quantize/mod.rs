@@ -25,10 +25,10 @@ use edgevae_core::format::CalibrationSet;
 use edgevae_core::{Model, ScoreError};
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::data::block::Position;
-use crate::model_file::ModelFile;
-use crate::scoring::{RowError, RowScorer, RowVerdict};
-use crate::threshold::{self, Calibration};
+use crate::calibrate::threshold::{self, Calibration};
+use crate::export::model_file::ModelFile;
+use crate::score::{RowError, RowScorer, RowVerdict};
+use crate::table::block::Position;
 
 pub use compare::{Comparison, Pair, Side, Tail};
 pub use draft::{Draft, Tuned, Tuning, Units, check, quantize};
@@ -165,7 +165,7 @@ impl Quantization<'_> {
 /// Verdicts on a table's rows by a model of either kind, scores in the float model's unit.
 ///
 /// # Shapes
-/// As [`scoring::score_rows`](crate::scoring::score_rows).
+/// As [`scoring::score_rows`](crate::score::score_rows).
 ///
 /// # Errors
 /// The first row that has no score.

@@ -3,7 +3,7 @@
 use edgevae_core::format::{Activation, HeadKind, HeadSpec, Missing};
 use edgevae_core::{Dense, Model};
 
-use crate::model_file::ModelFile;
+use crate::export::model_file::ModelFile;
 
 /// The model with other weights and biases of its layers.
 pub(super) fn with_layers(model: &Model<'_>, parameters: &[f32]) -> ModelFile {

@@ -20,9 +20,9 @@ use rand::Rng as _;
 use super::layer::Inputs;
 use super::network::Whitening;
 use super::{QuantizeError, Units, layer, ranges};
+use crate::base::random::{Purpose, stream};
 use crate::fit::adam::Adam;
 use crate::fit::epoch::order;
-use crate::fit::random::{Purpose, stream};
 use crate::fit::step::Level;
 
 /// Calibration rows of a batch; as many displaced ones come with them.
@@ -261,9 +261,9 @@ pub(super) fn tune(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model_file::ModelFile;
+    use crate::export::model_file::ModelFile;
     use crate::quantize::{Tuning, compare::scores, quantize, verdicts};
-    use crate::scoring;
+    use crate::score;
     use edgevae_core::format::{
         Activation, Calibration, CalibrationSet, DecoderVariance, HeadKind, HeadSpec, Header, Missing, Numbers,
     };
@@ -321,7 +321,7 @@ pub(super) mod tests {
     /// Root of the mean squared relative difference of the scores of rows that tuning has not seen.
     pub fn error(float: &ModelFile, int8: &ModelFile, rows: &Array2<f32>) -> f64 {
         let indices: Vec<usize> = (0..rows.nrows()).collect();
-        let expected = scoring::score_rows(float, rows.view(), &indices).unwrap();
+        let expected = score::score_rows(float, rows.view(), &indices).unwrap();
         let scores = scores(&verdicts(int8, rows.view(), &indices).unwrap());
         let squares = expected.iter().zip(&scores).map(|(a, b)| f64::from((b - a) / (a + 0.1)).powi(2));
         (squares.sum::<f64>() / expected.len() as f64).sqrt()

@@ -8,9 +8,9 @@ use super::file::{uncalibrated, words};
 use super::layer::Inputs;
 use super::network::Whitening;
 use super::{QuantizeError, Units, layer, qat, verdicts};
-use crate::fit::random::{Purpose, stream};
-use crate::model_file::ModelFile;
-use crate::scoring::{self, RowVerdict};
+use crate::base::random::{Purpose, stream};
+use crate::export::model_file::ModelFile;
+use crate::score::{self, RowVerdict};
 
 /// Multiply-adds that the search may take: a second or so.
 const BUDGET: usize = 2_000_000_000;
@@ -199,7 +199,7 @@ impl Sample {
         let rows = rows.select(Axis(0), &chosen);
         let indices: Vec<usize> = chosen.iter().map(|&at| indices[at]).collect();
         let float = ModelFile::encode(model.header(), model.tensors());
-        let expected = scoring::score_rows(&float, rows.view(), &indices)?;
+        let expected = score::score_rows(&float, rows.view(), &indices)?;
         Ok(Self { rows, indices, expected })
     }
 
@@ -308,11 +308,11 @@ fn forward(dense: &Dense<'_>, rows: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::synthetic::Synthetic;
-    use crate::metrics;
+    use crate::calibrate::metrics;
     use crate::options::Options;
     use crate::quantize::compare::scores;
-    use crate::train;
+    use crate::run;
+    use crate::table::synthetic::Synthetic;
     use edgevae_core::format::Missing;
     use std::ops::ControlFlow;
 
@@ -322,7 +322,7 @@ mod tests {
     fn what_activations_of_8_bits_would_cost() {
         let dataset = Synthetic::default().generate().unwrap();
         let trained =
-            train::train(&dataset, Missing::Error, &Options::default(), &mut |_| ControlFlow::Continue(())).unwrap();
+            run::train(&dataset, Missing::Error, &Options::default(), &mut |_| ControlFlow::Continue(())).unwrap();
         let model = trained.model.model().unwrap();
         let raw = |rows: &[usize]| dataset.features.select(Axis(0), rows);
         let rows = raw(&trained.fitted_rows);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Comparison, Range, Tuned};
-use crate::numbers::plural;
+use crate::base::numbers::plural;
 
 /// What `edgevae quantize` reports.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,8 +3,8 @@
 use edgevae_core::Model;
 
 use super::{ENOUGH_ROWS, LARGE_ERROR, LEAST_ROWS, MOST_ERROR, Quantization, QuantizeError, WORTH_TUNING, Widest};
-use crate::scoring::RowVerdict;
-use crate::threshold::Calibration;
+use crate::calibrate::threshold::Calibration;
+use crate::score::RowVerdict;
 
 /// A greater share of calibration rows above the float model's threshold comes with a warning.
 const MOST_ANOMALIES: f64 = 0.5;
@@ -156,10 +156,10 @@ pub(super) fn warn_about_loss(loss: f64, is_tuned: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::block::Position;
+    use crate::calibrate::threshold;
     use crate::quantize::Tuning;
     use crate::quantize::qat::tests::{coarse, rows};
-    use crate::threshold;
+    use crate::table::block::Position;
     use edgevae_core::format::{CalibrationSet, HeadKind};
 
     #[test]

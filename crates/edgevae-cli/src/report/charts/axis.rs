@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, KeyPointWeight, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use edgevae_trainer::numbers::group;
+use edgevae_trainer::base::numbers::group;
 
 /// Share of a mirrored axis below which a side has no room for a label beside that of 0.
 const LEAST_SIDE: f64 = 0.1;

@@ -8,7 +8,7 @@ use super::canvas::{
     stroke, text, write,
 };
 use crate::report::{Report, ReportError};
-use edgevae_trainer::numbers::{percent, significant};
+use edgevae_trainer::base::numbers::{percent, significant};
 
 const SIZE: (f64, f64) = (860.0, 470.0);
 /// Margins that leave a square of 340 pixels in each half.

@@ -11,7 +11,7 @@ use super::canvas::{
     caption, corners, filled, line, outline, px, stroke, text, text_width, write,
 };
 use crate::report::{ReportError, ScoredRows};
-use edgevae_trainer::numbers::{plural, share, significant};
+use edgevae_trainer::base::numbers::{plural, share, significant};
 
 const WIDTH: f64 = 860.0;
 const HEADER: f64 = 30.0;

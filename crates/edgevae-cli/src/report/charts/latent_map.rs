@@ -9,7 +9,7 @@ use super::canvas::{
     Area, BLUE, Drawn, Figure, INK, Panel, Plot, SKY_BLUE, VERMILLION, WHITE, caption, filled, line, px, text, write,
 };
 use crate::report::{LatentMap, ReportError};
-use edgevae_trainer::numbers::{count, percent};
+use edgevae_trainer::base::numbers::{count, percent};
 
 const SIZE: (f64, f64) = (860.0, 480.0);
 const MARGINS: [f64; 4] = [36.0, 16.0, 84.0, 74.0];

@@ -9,7 +9,7 @@ use super::canvas::{
     text_width, write,
 };
 use crate::report::{LatentSummary, ReportError};
-use edgevae_trainer::numbers::significant;
+use edgevae_trainer::base::numbers::significant;
 
 const SIZE: (f64, f64) = (860.0, 284.0);
 /// Height of the line that tells filled bars from empty ones.

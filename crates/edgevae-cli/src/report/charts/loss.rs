@@ -9,8 +9,8 @@ use super::canvas::{
     marker, px, stroke, text, write,
 };
 use crate::report::ReportError;
+use edgevae_trainer::base::numbers::significant;
 use edgevae_trainer::fit::EpochRecord;
-use edgevae_trainer::numbers::significant;
 
 const SIZE: (f64, f64) = (860.0, 440.0);
 const LOSSES: f64 = 290.0;

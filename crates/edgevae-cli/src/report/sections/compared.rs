@@ -3,8 +3,8 @@
 use crate::report::charts::score_panels;
 use crate::report::html::{Escaped, figure, paragraph, section};
 use crate::report::{ComparedScore, Report, ReportError};
-use edgevae_trainer::baselines::Outcome;
-use edgevae_trainer::numbers::count;
+use edgevae_trainer::base::numbers::count;
+use edgevae_trainer::run::baselines::Outcome;
 
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     if report.compared.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::report::html::{pairs, section};
-use edgevae_trainer::numbers::count;
+use edgevae_trainer::base::numbers::count;
 
 /// Constant columns named one by one; of more, the number says enough.
 const MOST_NAMES: usize = 20;

@@ -4,8 +4,8 @@ use super::{metric, missing_labels};
 use crate::report::charts::detection_curves;
 use crate::report::html::{figure, pairs, paragraph, section};
 use crate::report::{Report, ReportError};
-use edgevae_trainer::metrics::Confusion;
-use edgevae_trainer::numbers::{count, share};
+use edgevae_trainer::base::numbers::{count, share};
+use edgevae_trainer::calibrate::metrics::Confusion;
 
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     let mut body = match detection_curves(report)? {

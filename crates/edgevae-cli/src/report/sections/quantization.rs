@@ -2,7 +2,7 @@
 
 use crate::report::html::{paragraph, section};
 use crate::report::{QuantizedForm, Report};
-use edgevae_trainer::numbers::{count, percent};
+use edgevae_trainer::base::numbers::{count, percent};
 use edgevae_trainer::quantize::{self, Side, Tuned};
 
 /// Nothing for a run without an int8 model.

@@ -3,7 +3,7 @@
 use super::metric;
 use crate::report::Report;
 use crate::report::html::{Escaped, caution};
-use edgevae_trainer::numbers::{count, percent, plural, share, significant};
+use edgevae_trainer::base::numbers::{count, percent, plural, share, significant};
 
 pub(super) fn render(report: &Report) -> String {
     let warnings: String = report.warnings.iter().map(|warning| caution(warning)).collect();

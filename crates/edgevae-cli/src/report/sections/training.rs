@@ -4,7 +4,7 @@ use crate::latent_map::LEAST_POINTS;
 use crate::report::charts::{latent_bars, latent_map, loss_curves};
 use crate::report::html::{figure, paragraph, section};
 use crate::report::{Report, ReportError};
-use edgevae_trainer::numbers::{count, plural, significant};
+use edgevae_trainer::base::numbers::{count, plural, significant};
 
 pub(super) fn render(report: &Report) -> Result<String, ReportError> {
     let mut body = match loss_curves(&report.history)? {

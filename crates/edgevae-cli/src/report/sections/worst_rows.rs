@@ -2,7 +2,7 @@
 
 use crate::report::html::{Escaped, paragraph, section};
 use crate::report::{MOST_WORST_ROWS, Report, WorstRow};
-use edgevae_trainer::numbers::{count, plural, significant};
+use edgevae_trainer::base::numbers::{count, plural, significant};
 
 /// Features listed one by one; the others are summed.
 const MOST_FEATURES: usize = 15;

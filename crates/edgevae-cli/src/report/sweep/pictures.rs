@@ -4,8 +4,8 @@ use crate::report::ReportError;
 use crate::report::charts::sweep::{MOST_DOTS, MOST_SERIES, Series, Titles, configurations, option_curves};
 use crate::report::html::{figure, paragraph, section};
 use crate::sweep::{Row, Statistic};
+use edgevae_trainer::base::numbers::{count, plural};
 use edgevae_trainer::fit::ACTIVE_KL;
-use edgevae_trainer::numbers::{count, plural};
 
 /// Pictures of one kind; more of them are no picture any more.
 const MOST_FIGURES: usize = 8;

@@ -1,11 +1,11 @@
 //! Reports as `train` would fill them, from a generator with a fixed seed.
 
-use edgevae_trainer::baselines::Outcome;
+use edgevae_trainer::calibrate::metrics::{Confusion, PrecisionRecallPoint, RocPoint};
 use edgevae_trainer::fit::EpochRecord;
-use edgevae_trainer::metrics::{Confusion, PrecisionRecallPoint, RocPoint};
 use edgevae_trainer::quantize::{self, Comparison, Pair, Tuned};
-use edgevae_trainer::results::Quality;
-use edgevae_trainer::scoring::RowVerdict;
+use edgevae_trainer::run::baselines::Outcome;
+use edgevae_trainer::score::RowVerdict;
+use edgevae_trainer::score::results::Quality;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -16,7 +16,7 @@ fn quantized(scored: &ScoredRows) -> QuantizedForm {
     let verdict = |score: f32, out_of_range| RowVerdict { score, is_anomaly: false, out_of_range };
     let float: Vec<RowVerdict> = scored.scores.iter().map(|&score| verdict(score, None)).collect();
     let int8: Vec<RowVerdict> = scored.scores.iter().map(|&score| verdict(1.01 * score, Some(false))).collect();
-    let calibration = edgevae_trainer::threshold::at_threshold(&scored.scores, scored.threshold).unwrap();
+    let calibration = edgevae_trainer::calibrate::threshold::at_threshold(&scored.scores, scored.threshold).unwrap();
     let pair = Pair { float: &float, int8: &int8, labels: scored.labels.as_deref() };
     let comparison = Comparison::of(pair, (&calibration, &calibration));
     let tuned = Tuned { epochs: 10, kept_epoch: 9, score_error_before: 0.02, score_error: 0.01 };

@@ -146,7 +146,7 @@ fn the_same_report_gives_the_same_bytes() {
 fn metrics_without_labels_are_absent_and_not_zero() {
     let mut report = fixtures::reference();
     report.scored.labels = None;
-    report.metrics = edgevae_trainer::results::Quality::of(&[], None, 1.0);
+    report.metrics = edgevae_trainer::score::results::Quality::of(&[], None, 1.0);
     report.roc.clear();
     report.precision_recall.clear();
     let html = render(&report).unwrap();

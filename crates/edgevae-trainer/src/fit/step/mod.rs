@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::adam::Share;
 use super::epoch::Averages;
-use crate::vae::{Linear, Shape};
+use crate::fit::vae::{Linear, Shape};
 use part::{Part, Plan};
 use products::{BackwardBias, BackwardWeight, Sides, wide_is_input};
 pub(crate) use simd::{Kernel, Level, Sums};

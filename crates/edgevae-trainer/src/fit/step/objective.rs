@@ -2,8 +2,8 @@
 
 use super::math::exp;
 use super::simd::{Kernel, LANES, Lanes, Sums};
-use crate::likelihood::LOGVAR_BOUNDS;
-use crate::loss::LOGVAR_LIMIT;
+use crate::fit::loss::LOGVAR_LIMIT;
+use crate::options::likelihood::LOGVAR_BOUNDS;
 
 /// `v` held in `[low, high]`; NaN stays NaN.
 #[inline(always)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::objective::{BackwardSample, Loss, Sample, Variance};
 use super::products::{BackwardInput, Forward, Sides, turn, wide_is_input};
 use super::simd::{LANES, Lanes, Level, MAX_BLOCK};
-use crate::likelihood::Likelihood;
-use crate::vae::{Linear, Shape};
+use crate::fit::vae::{Linear, Shape};
+use crate::options::likelihood::Likelihood;
 
 /// What all parts share in a step.
 pub struct Plan<'a> {

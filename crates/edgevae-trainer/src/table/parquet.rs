@@ -1,0 +1,468 @@
+//! Parquet: flat columns of numbers or booleans, found by name; other columns are ignored. Nulls and NaN are missing.
+//!
+//! Columns are decoded a block of rows at a time, so that memory is that of one page of each column and not that of a row
+//! group, whatever the size of the groups.
+
+mod column;
+
+use std::cell::Cell as StdCell;
+use std::fs::File;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::block::{Block, Counts};
+use super::csv::cell::{self, Label, NoNumber};
+use super::csv::header::{self, Selection};
+use super::error::{DataError, Place, Problem, shorten};
+use super::options::{Features, Missing, ReadOptions};
+use super::reading::Reading;
+use super::scan::EachRow;
+use super::source::{Parse, Source, Take, open_file};
+use column::{Column, Unit, unfit};
+
+/// Bytes of a block's cells.
+const BLOCK: usize = 256 << 10;
+
+/// Opens a Parquet file, found again at `path`; `name` is its name in messages.
+///
+/// # Errors
+/// When it is none, lacks a wanted column, or one of them holds no numbers.
+pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> Result<Source, DataError> {
+    let (take, extra_columns) = match guarded(|| open(file, path, options)) {
+        Ok(opened) => opened,
+        Err(problem) => return Err(DataError { file: name, problem }),
+    };
+    Ok(Source {
+        name,
+        feature_names: take.names.clone(),
+        extra_columns,
+        has_labels: take.has_label,
+        before: Counts::default(),
+        take: Box::new(take),
+        parse: Arc::new(Ready),
+    })
+}
+
+/// Rows and columns of a file; `None` where it is no Parquet.
+pub(super) fn size(file: File) -> Option<(u64, u64)> {
+    let reader = guarded(|| SerializedFileReader::new(file).map_err(failed)).ok()?;
+    let metadata = reader.metadata().file_metadata();
+    Some((metadata.num_rows().try_into().ok()?, metadata.schema_descr().num_columns() as u64))
+}
+
+/// Blocks come as numbers: there is nothing to parse.
+struct Ready;
+
+impl Parse for Ready {
+    fn parse(&self, _: &mut Block) {}
+}
+
+thread_local! {
+    static IS_GUARDED: StdCell<bool> = const { StdCell::new(false) };
+}
+
+/// Runs the decoder, which panics on some damaged files, and makes that an error.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    static SILENCE: Once = Once::new();
+    SILENCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_GUARDED.get() {
+                before(info);
+            }
+        }));
+    });
+    IS_GUARDED.set(true);
+    // What is half done is not used again: `take` ends after a problem.
+    let result = panic::catch_unwind(AssertUnwindSafe(decode));
+    IS_GUARDED.set(false);
+    result.unwrap_or_else(|_| Err(Problem::Parquet("the file is damaged".into())))
+}
+
+fn failed(error: ParquetError) -> Problem {
+    Problem::Parquet(error.to_string())
+}
+
+fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>), Problem> {
+    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+    let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
+    let Selection { features, label, extra } = header::select(&names, options)?;
+    for &column in features.iter().chain(&label) {
+        // A column whose kind is known, or that a model needs, is read through its text where it is no number.
+        let is_known = options.readings.iter().any(|(name, _)| *name == names[column]);
+        let as_text = label == Some(column) || is_known || matches!(options.features, Features::OfModel(_));
+        if let Some(found) = unfit(&columns[column], as_text) {
+            return Err(Problem::ColumnType { column: names[column].clone(), found });
+        }
+    }
+    let name = |&column: &usize| names[column].clone();
+    let blocks = ParquetBlocks {
+        names: features.iter().map(name).collect(),
+        label_name: options.label.clone().unwrap_or_default(),
+        block_rows: (BLOCK / size_of::<f32>() / features.len()).max(1),
+        readings: features.iter().map(|&column| options.reading(&names[column])).collect(),
+        columns: features.iter().chain(&label).map(|&column| Column::of(column, &columns[column])).collect(),
+        has_label: label.is_some(),
+        missing: options.missing,
+        of_model: matches!(options.features, Features::OfModel(_)),
+        path: path.to_owned(),
+        reader: Some(reader),
+        next_group: 0,
+        readers: vec![],
+        left: 0,
+        ended: false,
+    };
+    Ok((blocks, extra.iter().map(name).collect()))
+}
+
+struct ParquetBlocks {
+    names: Vec<String>,
+    label_name: String,
+    /// The features, then the label.
+    columns: Vec<Column>,
+    has_label: bool,
+    missing: Missing,
+    of_model: bool,
+    /// How each feature is read.
+    readings: Vec<Reading>,
+    block_rows: usize,
+    path: PathBuf,
+    /// `None` while the file is closed.
+    reader: Option<SerializedFileReader<File>>,
+    next_group: usize,
+    /// Readers of the columns in the current row group.
+    readers: Vec<ColumnReader>,
+    /// Rows of the current row group that were not read.
+    left: usize,
+    ended: bool,
+}
+
+impl Take for ParquetBlocks {
+    fn take(&mut self, block: &mut Block) -> bool {
+        if self.ended {
+            return false;
+        }
+        match guarded(|| self.fill(block)) {
+            Ok(rows) => rows,
+            Err(problem) => {
+                self.ended = true;
+                block.problem = Some(problem);
+                true
+            }
+        }
+    }
+
+    /// A row group's number; within one there is no place to come back to.
+    fn mark(&self) -> Option<u64> {
+        (self.left == 0).then_some(self.next_group as u64)
+    }
+
+    fn seek(&mut self, mark: u64) -> io::Result<()> {
+        (self.next_group, self.left, self.ended) = (mark as usize, 0, false);
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.readers.clear();
+        self.reader = None;
+    }
+}
+
+impl ParquetBlocks {
+    fn fill(&mut self, block: &mut Block) -> Result<bool, Problem> {
+        while self.left == 0 {
+            let reader = match self.reader.take() {
+                Some(reader) => reader,
+                None => SerializedFileReader::new(open_file(&self.path)?).map_err(failed)?,
+            };
+            let reader = self.reader.insert(reader);
+            if self.next_group >= reader.num_row_groups() {
+                return Ok(false);
+            }
+            let group = reader.get_row_group(self.next_group).map_err(failed)?;
+            self.left = usize::try_from(group.metadata().num_rows())
+                .map_err(|_| Problem::Parquet("a row group has a negative number of rows".into()))?;
+            let readers = self.columns.iter().map(|column| group.get_column_reader(column.index));
+            self.readers = readers.collect::<Result<_, _>>().map_err(failed)?;
+            self.next_group += 1;
+        }
+        let (rows, width) = (self.left.min(self.block_rows), self.names.len());
+        self.left -= rows;
+        block.cells.resize(rows * width, f32::NAN);
+        let mut labels = Vec::new();
+        for (index, (column, reader)) in self.columns.iter().zip(&mut self.readers).enumerate() {
+            if index == width {
+                read_labels(reader, *column, rows, &mut labels)?;
+                continue;
+            }
+            let mut slots = block.cells[index..].iter_mut().step_by(width);
+            if is_text(reader, *column) || self.readings[index] != Reading::Number {
+                let mut wrong = None;
+                let mut row = 0;
+                texts(reader, *column, rows, |text| {
+                    let read = text.as_deref().map_or(Err(NoNumber::Missing), |text| self.readings[index].read(text));
+                    let slot = slots.next().expect("as many values as rows");
+                    *slot = match read {
+                        Ok(value) => value,
+                        Err(NoNumber::Missing) => f32::NAN,
+                        Err(reason) => {
+                            wrong.get_or_insert((row, reason, text.unwrap_or_default()));
+                            f32::NAN
+                        }
+                    };
+                    row += 1;
+                })?;
+                if let Some((row, reason, text)) = wrong {
+                    return Err(reason.problem(self.place(self.names[index].clone(), row), &text, self.of_model));
+                }
+                continue;
+            }
+            read(reader, *column, rows, |value| {
+                *slots.next().expect("as many values as rows") = value.unwrap_or(f32::NAN);
+            })?;
+        }
+        self.check(block, rows, &labels)?;
+        Ok(true)
+    }
+
+    /// Applies the policy for missing cells, takes the labels over and counts; rows are kept up to the first wrong one.
+    fn check(&self, block: &mut Block, rows: usize, labels: &[Cell]) -> Result<(), Problem> {
+        let width = self.names.len();
+        let Block { cells, labels: kept_labels, places, counts, .. } = block;
+        let mut kept = 0;
+        let result = (0..rows).try_for_each(|row| {
+            let sample = &cells[row * width..][..width];
+            let missing = self.missing_cells(sample, row)?;
+            let label = if self.has_label { self.label(&labels[row], row)? } else { Label::NotWanted };
+            counts.rows += 1;
+            if self.missing == Missing::Drop && (missing > 0 || label == Label::Missing) {
+                counts.dropped += 1;
+                return Ok(());
+            }
+            counts.missing += missing;
+            places.push((row as u32, 0));
+            kept_labels.extend(label.found());
+            cells.copy_within(row * width..(row + 1) * width, kept * width);
+            kept += 1;
+            Ok(())
+        });
+        cells.truncate(kept * width);
+        result
+    }
+
+    fn missing_cells(&self, sample: &[f32], row: usize) -> Result<u64, Problem> {
+        if sample.iter().all(|value| value.is_finite()) {
+            return Ok(0);
+        }
+        let mut missing = 0;
+        for (feature, value) in sample.iter().enumerate() {
+            let at = || self.place(self.names[feature].clone(), row);
+            match value {
+                value if value.is_finite() => {}
+                value if !value.is_nan() => {
+                    return Err(NoNumber::Infinite.problem(at(), value.to_string().as_bytes(), self.of_model));
+                }
+                _ if self.missing == Missing::Error => {
+                    return Err(NoNumber::Missing.problem(at(), b"", self.of_model));
+                }
+                _ => missing += 1,
+            }
+        }
+        Ok(missing)
+    }
+
+    fn label(&self, cell: &Cell, row: usize) -> Result<Label, Problem> {
+        let at = || self.place(self.label_name.clone(), row);
+        match cell {
+            Cell::Missing if self.missing == Missing::Drop => Ok(Label::Missing),
+            Cell::Missing => Err(Problem::MissingLabel { at: at(), found: String::new() }),
+            Cell::Label(anomaly) => Ok(Label::Found(*anomaly)),
+            Cell::Other(text) => Err(Problem::NotALabel { at: at(), found: shorten(text.as_bytes()) }),
+        }
+    }
+
+    fn place(&self, column: String, row: usize) -> Place {
+        Place { line: None, row: row as u64 + 1, column }
+    }
+}
+
+/// A cell of the label column.
+enum Cell {
+    Missing,
+    Label(bool),
+    Other(String),
+}
+
+impl Cell {
+    fn of_text(text: &[u8]) -> Self {
+        match cell::label(text) {
+            Some(anomaly) => Self::Label(anomaly),
+            None if cell::is_missing(text) => Self::Missing,
+            None => Self::Other(String::from_utf8_lossy(text).into_owned()),
+        }
+    }
+}
+
+/// Hands `each` the next `rows` values of a column, `None` for a null.
+fn read(reader: &mut ColumnReader, column: Column, rows: usize, each: impl FnMut(Option<f32>)) -> Result<(), Problem> {
+    match reader {
+        ColumnReader::BoolColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| f32::from(u8::from(value)), each)
+        }
+        ColumnReader::Int32ColumnReader(reader) if column.unsigned => {
+            read_column(reader, column, rows, |&value| value.cast_unsigned() as f32, each)
+        }
+        ColumnReader::Int32ColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        ColumnReader::Int64ColumnReader(reader) if column.unsigned => {
+            read_column(reader, column, rows, |&value| value.cast_unsigned() as f32, each)
+        }
+        ColumnReader::Int64ColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        ColumnReader::FloatColumnReader(reader) => read_column(reader, column, rows, |&value| value, each),
+        ColumnReader::DoubleColumnReader(reader) => read_column(reader, column, rows, |&value| value as f32, each),
+        _ => Err(Problem::Parquet("a column changed its type".into())),
+    }
+}
+
+/// Whether a column's values are read through their text.
+fn is_text(reader: &ColumnReader, column: Column) -> bool {
+    matches!(reader, ColumnReader::ByteArrayColumnReader(_)) || column.unit.is_some()
+}
+
+/// Hands `each` the next `rows` values of a column as the text of a CSV cell, `None` for a null.
+fn texts(
+    reader: &mut ColumnReader,
+    column: Column,
+    rows: usize,
+    each: impl FnMut(Option<Vec<u8>>),
+) -> Result<(), Problem> {
+    let Column { unsigned, unit, .. } = column;
+    let integer = move |value: i64| match unit {
+        Some(unit) => unit.text(value),
+        None if unsigned => value.cast_unsigned().to_string().into_bytes(),
+        None => value.to_string().into_bytes(),
+    };
+    match reader {
+        ColumnReader::BoolColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| if value { b"true".to_vec() } else { b"false".to_vec() }, each)
+        }
+        ColumnReader::Int32ColumnReader(reader) if unsigned => {
+            read_column(reader, column, rows, |&value| integer(value.cast_unsigned().into()), each)
+        }
+        ColumnReader::Int32ColumnReader(reader) => {
+            read_column(reader, column, rows, |&value| integer(value.into()), each)
+        }
+        ColumnReader::Int64ColumnReader(reader) => read_column(reader, column, rows, |&value| integer(value), each),
+        ColumnReader::Int96ColumnReader(reader) => {
+            read_column(reader, column, rows, |value| Unit::Nanoseconds.text(value.to_nanos()), each)
+        }
+        ColumnReader::FloatColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+        }
+        ColumnReader::DoubleColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+        }
+        ColumnReader::ByteArrayColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.data().to_vec(), each)
+        }
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            read_column(reader, column, rows, |value| value.data().to_vec(), each)
+        }
+    }
+}
+
+/// Hands `each` the names of the columns and the values of each row as text; returns the number of rows. Columns of lists
+/// have empty cells.
+///
+/// # Errors
+/// When the file is no Parquet file or is damaged, or lacks a wanted column.
+pub(super) fn scan(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    guarded(|| scan_unguarded(file, options, each))
+}
+
+fn scan_unguarded(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
+    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+    let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
+    header::select(&names, options)?;
+    let mut cells = vec![Vec::new(); names.len()];
+    let mut scanned = 0;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(failed)?;
+        let mut left = usize::try_from(group.metadata().num_rows())
+            .map_err(|_| Problem::Parquet("a row group has a negative number of rows".into()))?;
+        let mut readers = Vec::new();
+        for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0) {
+            readers.push((Column::of(index, column), group.get_column_reader(index).map_err(failed)?));
+        }
+        while left > 0 {
+            let rows = left.min(4096);
+            left -= rows;
+            let mut block = vec![Vec::new(); names.len()];
+            for (column, reader) in &mut readers {
+                let texts_of = &mut block[column.index];
+                texts(reader, *column, rows, |text| texts_of.push(text.unwrap_or_default()))?;
+            }
+            for row in 0..rows {
+                for (cell, column) in cells.iter_mut().zip(&mut block) {
+                    *cell = column.get_mut(row).map(std::mem::take).unwrap_or_default();
+                }
+                each(&names, &cells)?;
+            }
+            scanned += rows as u64;
+        }
+    }
+    Ok(scanned)
+}
+
+fn read_labels(reader: &mut ColumnReader, column: Column, rows: usize, labels: &mut Vec<Cell>) -> Result<(), Problem> {
+    if let ColumnReader::ByteArrayColumnReader(reader) = reader {
+        let text = |value: &ByteArray| value.data().to_vec();
+        return read_column(reader, column, rows, text, |value| {
+            labels.push(value.map_or(Cell::Missing, |text| Cell::of_text(&text)));
+        });
+    }
+    read(reader, column, rows, |value| {
+        labels.push(value.map_or(Cell::Missing, |value| Cell::of_text(value.to_string().as_bytes())));
+    })
+}
+
+fn read_column<T: DataType, V>(
+    reader: &mut ColumnReaderImpl<T>,
+    column: Column,
+    rows: usize,
+    convert: impl Fn(&T::T) -> V,
+    mut each: impl FnMut(Option<V>),
+) -> Result<(), Problem> {
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        levels.clear();
+        values.clear();
+        let (records, _, _) = reader.read_records(rows - read, Some(&mut levels), None, &mut values).map_err(failed)?;
+        if records == 0 {
+            return Err(Problem::Parquet("a column has fewer values than its row group has rows".into()));
+        }
+        read += records;
+        let mut present = values.iter();
+        if levels.is_empty() {
+            present.for_each(|value| each(Some(convert(value))));
+        } else {
+            // A null has a level and no value.
+            levels
+                .iter()
+                .for_each(|&level| each(if level == column.present { present.next().map(&convert) } else { None }));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
