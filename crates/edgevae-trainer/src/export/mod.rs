@@ -1,6 +1,7 @@
 //! From a fitted network, a scaler and a calibration to a model file.
 
 pub mod model_file;
+pub mod remembered;
 pub mod signing;
 
 use edgevae_core::format::{
