@@ -7,6 +7,7 @@
 
 #[macro_use]
 mod terminal;
+mod args;
 mod bench;
 mod cli;
 mod cmd;

@@ -26,7 +26,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Format of the rows [default: by the extension, CSV for any that is not known]
-    #[arg(long)]
+    #[arg(long, value_parser = crate::args::value::<Format>())]
     format: Option<Format>,
     #[command(flatten)]
     form: FormArgs,

@@ -25,7 +25,7 @@ pub struct Cmd {
     #[arg(long, value_name = "FILE", default_value = "-")]
     out: PathBuf,
     /// Format of that file [default: by its extension, CSV for any that is not known]
-    #[arg(long)]
+    #[arg(long, value_parser = crate::args::value::<Format>())]
     out_format: Option<Format>,
     /// Name the N features that contribute most to each row's score, in more columns (csv, jsonl)
     #[arg(long, value_name = "N", default_value_t = 0)]

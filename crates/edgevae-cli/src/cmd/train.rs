@@ -24,6 +24,7 @@ use edgevae_trainer::table::synthetic::Synthetic;
 use edgevae_trainer::table::{Dataset, paths, size};
 
 use super::progress::Progress;
+use crate::args::ConfigArgs;
 use crate::terminal;
 
 // A negative number is a wrong value and not an unknown flag.
@@ -31,7 +32,7 @@ use crate::terminal;
 #[command(allow_negative_numbers = true)]
 pub struct Cmd {
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
     /// File of options under the same names, as each run writes it; a flag wins over the file
     #[arg(long = "config", value_name = "FILE.toml")]
     config_file: Option<PathBuf>,
@@ -113,11 +114,11 @@ impl Cmd {
     /// Settles the options, reserves the folder and reads the rows.
     fn open(self) -> anyhow::Result<(Job, OutputDir, Start)> {
         let quiet = self.quiet;
-        let resumed = self.resume.as_deref().map(|path| resumed(path, &self.config)).transpose()?;
+        let resumed = self.resume.as_deref().map(|path| resumed(path, &self.config.0)).transpose()?;
         let given = match (&self.config_file, &resumed) {
-            (Some(path), _) => self.config.or(Config::read(path)?),
-            (None, Some(checkpoint)) => self.config.or(checkpoint.config.clone()),
-            (None, None) => self.config,
+            (Some(path), _) => self.config.0.or(Config::read(path)?),
+            (None, Some(checkpoint)) => self.config.0.or(checkpoint.config.clone()),
+            (None, None) => self.config.0,
         };
         given.validate()?;
         let mut config = given.resolved();

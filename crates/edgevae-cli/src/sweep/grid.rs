@@ -6,7 +6,8 @@ use std::fmt;
 use clap::builder::Str;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use edgevae_trainer::options::config::Config;
+use crate::args::ConfigArgs;
+use edgevae_trainer::options::Config;
 
 /// Options that a grid does not have: seeds have their own flag, and each run has one thread.
 const NOT_IN_THE_GRID: [&str; 2] = ["seed", "threads"];
@@ -75,7 +76,7 @@ pub struct Point {
 #[command(no_binary_name = true)]
 struct One {
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// What stands between two values of an option: a comma, or a semicolon where a value itself holds commas.
@@ -86,7 +87,7 @@ fn separator(arg: &Arg) -> char {
 
 /// The options of `train` that a grid has.
 fn options() -> Vec<Arg> {
-    let command = Config::augment_args(Command::new("train"));
+    let command = ConfigArgs::augment_args(Command::new("train"));
     let in_grid = |arg: &&Arg| !NOT_IN_THE_GRID.contains(&arg.get_id().as_str());
     command.get_arguments().filter(in_grid).cloned().collect()
 }
@@ -161,7 +162,7 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
 /// The options of one combination of flags.
 fn parse(words: impl Iterator<Item = String>) -> Result<Config, GridError> {
     let parsed = <One as clap::Parser>::try_parse_from(words).map_err(|error| GridError::Value(first_line(&error)))?;
-    Ok(parsed.config)
+    Ok(parsed.config.0)
 }
 
 impl Grid {
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_option_of_train_but_seed_and_threads_is_in_the_grid() {
-        let train = Config::augment_args(Command::new("train"));
+        let train = ConfigArgs::augment_args(Command::new("train"));
         let sweep = Grid::augment_args(Command::new("sweep"));
         for option in train.get_arguments() {
             let name = option.get_id().as_str();

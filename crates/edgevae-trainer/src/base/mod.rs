@@ -7,3 +7,4 @@ pub mod output;
 pub mod random;
 pub mod regular;
 pub mod threads;
+pub mod value;

@@ -2,25 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which training rows the network is fitted on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum TrainOn {
-    /// All of them, anomalies included: what is known when nobody has labelled anything.
-    #[default]
-    All,
-    /// Those labelled normal.
-    Normal,
+use crate::base::value::{choice, parsed};
+
+choice! {
+    /// Which training rows the network is fitted on.
+    #[derive(Default)]
+    pub enum TrainOn {
+        /// All of them, anomalies included: what is known when nobody has labelled anything.
+        #[default]
+        All = "all",
+        /// Those labelled normal.
+        Normal = "normal",
+    }
 }
 
-/// Which rows the threshold is taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum CalibrateOn {
-    /// Normal rows of the test split; needs labels.
-    Test,
-    /// A share of the training rows kept out of the fit; where there are labels, the normal ones among them.
-    Holdout,
+choice! {
+    /// Which rows the threshold is taken from.
+    pub enum CalibrateOn {
+        /// Normal rows of the test split; needs labels.
+        Test = "test",
+        /// A share of the training rows kept out of the fit; where there are labels, the normal ones among them.
+        Holdout = "holdout",
+    }
 }
 
 /// Which rows only evaluation sees.
@@ -70,50 +73,54 @@ impl<'de> Deserialize<'de> for SplitBy {
     }
 }
 
-/// What becomes of the rows of a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum WindowFeatures {
-    /// All their values.
-    Lags,
-    /// Of each value mean, standard deviation, least, greatest, and last minus first.
-    #[default]
-    Summary,
+choice! {
+    /// What becomes of the rows of a window.
+    #[derive(Default)]
+    pub enum WindowFeatures {
+        /// All their values.
+        Lags = "lags",
+        /// Of each value mean, standard deviation, least, greatest, and last minus first.
+        #[default]
+        Summary = "summary",
+    }
 }
 
-/// How beta rises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Schedule {
-    /// `beta` from the first epoch on.
-    Constant,
-    /// From 0 to `beta` over the first `beta-warmup` epochs.
-    #[default]
-    Linear,
-    /// Several rises, each followed by a stretch at `beta`.
-    Cyclical,
+choice! {
+    /// How beta rises.
+    #[derive(Default)]
+    pub enum Schedule {
+        /// `beta` from the first epoch on.
+        Constant = "constant",
+        /// From 0 to `beta` over the first `beta-warmup` epochs.
+        #[default]
+        Linear = "linear",
+        /// Several rises, each followed by a stretch at `beta`.
+        Cyclical = "cyclical",
+    }
 }
 
-/// Where a feature's zero lies and what its unit is, before the network sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Scaling {
-    /// Mean and standard deviation
-    #[default]
-    Standard,
-    /// Median and the range of the middle half of the values, as wide as a standard deviation where they are Gaussian
-    Robust,
+choice! {
+    /// Where a feature's zero lies and what its unit is, before the network sees it.
+    #[derive(Default)]
+    pub enum Scaling {
+        /// Mean and standard deviation
+        #[default]
+        Standard = "standard",
+        /// Median and the range of the middle half of the values, as wide as a standard deviation where they are Gaussian
+        Robust = "robust",
+    }
 }
 
-/// What chooses the options that are not given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Preset {
-    /// The shape of the data and a flash budget choose network and score: the default for data of your own
-    Auto,
-    /// The reference system: 64,32 hidden, 8 latents, reconstruction error
-    #[default]
-    Reference,
+choice! {
+    /// What chooses the options that are not given.
+    #[derive(Default)]
+    pub enum Preset {
+        /// The shape of the data and a flash budget choose network and score: the default for data of your own
+        Auto = "auto",
+        /// The reference system: 64,32 hidden, 8 latents, reconstruction error
+        #[default]
+        Reference = "reference",
+    }
 }
 
 /// What is believed about anomalies among the training rows.
@@ -210,5 +217,19 @@ impl TryFrom<String> for Bytes {
 impl From<Bytes> for String {
     fn from(bytes: Bytes) -> Self {
         bytes.to_string()
+    }
+}
+
+parsed!(SplitBy, Contamination, Bytes, super::Cyclic, crate::table::form::Decimal);
+
+impl From<f64> for Contamination {
+    fn from(share: f64) -> Self {
+        Self::Share(share)
+    }
+}
+
+impl From<usize> for Bytes {
+    fn from(bytes: usize) -> Self {
+        Self(bytes)
     }
 }

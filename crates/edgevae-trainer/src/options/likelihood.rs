@@ -1,28 +1,29 @@
 //! What the decoder says about a row: a mean for each feature, and for some likelihoods a variance too.
 
-use serde::{Deserialize, Serialize};
+use crate::base::value::choice;
 
-/// The Gaussian likelihood of a row given its latent: `x_i ~ N(x_hat_i, exp(logvar_i))`, features independent.
-///
-/// Its negative logarithm, less the constant, is the reconstruction loss of one row:
-/// `0.5 * Σ_i (logvar_i + (x_hat_i - x_i)² * exp(-logvar_i))`.
-///
-/// The constant `0.5 * IN * ln(2π)` is left out in every variant: it moves no weight, and without it the loss of all
-/// variants is the same number wherever `logvar` is 0. For a density in nats, add it.
-///
-/// # Source
-/// Kingma & Welling 2013 (arXiv:1312.6114), appendix C.2; one variance for all rows: Rybkin et al. 2021
-/// (arXiv:2006.13202).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Likelihood {
-    /// `logvar = 0`: half the squared error
-    #[default]
-    Mse,
-    /// A log variance for each feature and row, by the decoder
-    Gaussian,
-    /// A log variance for each feature, learned beside the weights
-    GaussianPerFeature,
+choice! {
+    /// The Gaussian likelihood of a row given its latent: `x_i ~ N(x_hat_i, exp(logvar_i))`, features independent.
+    ///
+    /// Its negative logarithm, less the constant, is the reconstruction loss of one row:
+    /// `0.5 * Σ_i (logvar_i + (x_hat_i - x_i)² * exp(-logvar_i))`.
+    ///
+    /// The constant `0.5 * IN * ln(2π)` is left out in every variant: it moves no weight, and without it the loss of all
+    /// variants is the same number wherever `logvar` is 0. For a density in nats, add it.
+    ///
+    /// # Source
+    /// Kingma & Welling 2013 (arXiv:1312.6114), appendix C.2; one variance for all rows: Rybkin et al. 2021
+    /// (arXiv:2006.13202).
+    #[derive(Default)]
+    pub enum Likelihood {
+        /// `logvar = 0`: half the squared error
+        #[default]
+        Mse = "mse",
+        /// A log variance for each feature and row, by the decoder
+        Gaussian = "gaussian",
+        /// A log variance for each feature, learned beside the weights
+        GaussianPerFeature = "gaussian-per-feature",
+    }
 }
 
 /// Bounds of the decoder's log variance, those of the core; outside, its gradient is zero.

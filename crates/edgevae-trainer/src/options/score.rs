@@ -1,55 +1,40 @@
 //! What a row's score is: which heads make it, their sizes, its names and its unit.
 
-use edgevae_core::format::HeadKind;
-use serde::{Deserialize, Serialize};
-
+use crate::base::value::choice;
 use crate::options::likelihood::Likelihood;
+use edgevae_core::format::HeadKind;
 
-/// What a row's score is; each is one or several [`heads`](crate::heads).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Score {
-    /// Reconstruction error: squared error averaged over features, scaled units
-    #[default]
-    Mse,
-    /// Negative log-likelihood under the decoder's Gaussian
-    Nll,
-    /// Negative log-likelihood plus KL divergence: the negative evidence lower bound at z = mu
-    Elbo,
-    /// Mahalanobis distance of mu from those of the training rows
-    Mahalanobis,
-    /// Negative log-likelihood, averaged over draws of z
-    ReconstructionProbability,
-    /// Reconstruction and Mahalanobis, each as the negative log of its tail probability, averaged
-    Combined,
-    /// Mahalanobis distance of residual and mu together from those of the training rows
-    JointMahalanobis,
-    /// Distance to the nearest of the training rows that the model stores
-    Neighbours,
-    /// How rare each feature's value is by itself
-    Histogram,
-    /// How soon random splits isolate the row
-    Isolation,
-    /// Neighbours, joint Mahalanobis and histogram, averaged like `combined` with weights 3, 1 and 1
-    Density,
+choice! {
+    /// What a row's score is; each is one or several [`heads`](crate::heads).
+    #[derive(Default)]
+    pub enum Score {
+        /// Reconstruction error: squared error averaged over features, scaled units
+        #[default]
+        Mse = "mse",
+        /// Negative log-likelihood under the decoder's Gaussian
+        Nll = "nll",
+        /// Negative log-likelihood plus KL divergence: the negative evidence lower bound at z = mu
+        Elbo = "elbo",
+        /// Mahalanobis distance of mu from those of the training rows
+        Mahalanobis = "mahalanobis",
+        /// Negative log-likelihood, averaged over draws of z
+        ReconstructionProbability = "reconstruction-probability",
+        /// Reconstruction and Mahalanobis, each as the negative log of its tail probability, averaged
+        Combined = "combined",
+        /// Mahalanobis distance of residual and mu together from those of the training rows
+        JointMahalanobis = "joint-mahalanobis",
+        /// Distance to the nearest of the training rows that the model stores
+        Neighbours = "neighbours",
+        /// How rare each feature's value is by itself
+        Histogram = "histogram",
+        /// How soon random splits isolate the row
+        Isolation = "isolation",
+        /// Neighbours, joint Mahalanobis and histogram, averaged like `combined` with weights 3, 1 and 1
+        Density = "density",
+    }
 }
 
 impl Score {
-    /// Every score, in the order of tables.
-    pub const ALL: [Self; 11] = [
-        Self::Mse,
-        Self::Nll,
-        Self::Elbo,
-        Self::Mahalanobis,
-        Self::ReconstructionProbability,
-        Self::Combined,
-        Self::JointMahalanobis,
-        Self::Neighbours,
-        Self::Histogram,
-        Self::Isolation,
-        Self::Density,
-    ];
-
     /// The scores that compare the parts of the reference system.
     pub const REFERENCE: [Self; 6] =
         [Self::Mse, Self::Nll, Self::Elbo, Self::Mahalanobis, Self::ReconstructionProbability, Self::Combined];
@@ -73,23 +58,6 @@ impl Score {
             Self::Histogram => vec![HeadKind::Histogram { bins }],
             Self::Isolation => vec![HeadKind::Isolation { trees, depth }],
             Self::Density => vec![neighbours, joint, HeadKind::Histogram { bins }],
-        }
-    }
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mse => "mse",
-            Self::Nll => "nll",
-            Self::Elbo => "elbo",
-            Self::Mahalanobis => "mahalanobis",
-            Self::ReconstructionProbability => "reconstruction-probability",
-            Self::Combined => "combined",
-            Self::JointMahalanobis => "joint-mahalanobis",
-            Self::Neighbours => "neighbours",
-            Self::Histogram => "histogram",
-            Self::Isolation => "isolation",
-            Self::Density => "density",
         }
     }
 

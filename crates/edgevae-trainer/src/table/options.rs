@@ -1,9 +1,7 @@
 //! What the caller asks of a file of rows.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::base::value::choice;
 use std::path::Path;
-use std::str::FromStr;
 
 pub use super::form::FileForm;
 use super::reading::Reading;
@@ -38,16 +36,16 @@ impl ReadOptions {
     }
 }
 
-/// A format of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// A header line, then a line for each row.
-    Csv,
-    /// JSON lines: one object for each row.
-    Jsonl,
-    /// Apache Parquet: booleans, integers, floats, text, dates and times; no decimals, no lists, no Brotli.
-    Parquet,
+choice! {
+    /// A format of rows.
+    pub enum Format {
+        /// A header line, then a line for each row.
+        Csv = "csv",
+        /// JSON lines: one object for each row.
+        Jsonl = "jsonl",
+        /// Apache Parquet: booleans, integers, floats, text, dates and times; no decimals, no lists, no Brotli.
+        Parquet = "parquet",
+    }
 }
 
 impl Format {
@@ -76,48 +74,19 @@ pub enum Features {
     OfModel(Vec<String>),
 }
 
-/// What becomes of missing cells: empty ones and those that say `NaN`, `NA`, `N/A`, `#N/A`, `<NA>` or `null` in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Missing {
-    /// A missing cell is an error that names its line and column.
-    #[default]
-    Error,
-    /// A row with a missing cell is left out and counted.
-    Drop,
-    /// A missing cell is read as NaN; the scaler fills it with the mean of its column.
-    Mean,
-    /// The same, and a feature more for each column with missing cells says that it was missing.
-    Indicator,
-}
-
-impl Missing {
-    /// Every policy, in the order in which help texts list them.
-    pub const ALL: [Self; 4] = [Self::Error, Self::Drop, Self::Mean, Self::Indicator];
-
-    /// The word for the policy on the command line and in files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Drop => "drop",
-            Self::Mean => "mean",
-            Self::Indicator => "indicator",
-        }
-    }
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Missing {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|policy| policy.as_str() == word);
-        found.ok_or_else(|| format!("found {word:?}, expected error, drop, mean or indicator"))
+choice! {
+    /// How missing cells are handled: empty ones, and those with a word for it such as `NaN`, `NA` or `null`.
+    #[derive(Default)]
+    pub enum Missing {
+        /// A missing cell is an error that names its line and column.
+        #[default]
+        Error = "error",
+        /// A row with a missing cell is left out and counted.
+        Drop = "drop",
+        /// A missing cell is filled with the mean of its column.
+        Mean = "mean",
+        /// The same, and a further feature for each column with missing cells says that it was missing.
+        Indicator = "indicator",
     }
 }
 
@@ -154,7 +123,10 @@ mod tests {
             assert_eq!(policy.to_string().parse(), Ok(policy));
             assert_eq!(serde_json::to_string(&policy).unwrap(), format!("\"{policy}\""));
         }
-        assert_eq!("zero".parse::<Missing>(), Err("found \"zero\", expected error, drop, mean or indicator".into()));
+        assert_eq!(
+            "zero".parse::<Missing>(),
+            Err("found \"zero\", expected one of error, drop, mean, indicator".into())
+        );
     }
 
     #[test]
