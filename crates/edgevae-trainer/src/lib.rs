@@ -31,6 +31,10 @@ pub mod run;
 pub mod score;
 pub mod table;
 
+pub use options::Config as Options;
+pub use run::{Model, Run, Trainer};
+pub use table::Table;
+
 // Names from before the folders, for work that is under way; they go when it has landed.
 #[doc(hidden)]
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! What a user sees while a fit runs: a bar on a terminal, a few plain lines otherwise, nothing when quiet.
 
 use std::io::IsTerminal as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use edgevae_trainer::fit::EpochRecord;
@@ -16,9 +16,8 @@ const PLAIN_PAUSE: Duration = Duration::from_secs(10);
 
 pub struct Progress {
     output: Output,
-    fits: usize,
-    /// Of each fit.
-    epochs: usize,
+    /// How many fits there are, and of how many epochs each.
+    plan: Mutex<(usize, usize)>,
     pace: Mutex<Pace>,
 }
 
@@ -58,6 +57,11 @@ impl Pace {
     }
 }
 
+/// What a thread that panicked left is a picture of the past at worst.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Progress {
     pub fn new(epochs: usize, quiet: bool) -> Self {
         let output = if quiet {
@@ -69,14 +73,14 @@ impl Progress {
         } else {
             Output::Lines { last: Mutex::new(Instant::now()) }
         };
-        Self { output, fits: 1, epochs, pace: Mutex::new(Pace::new(Instant::now())) }
+        Self { output, plan: Mutex::new((1, epochs)), pace: Mutex::new(Pace::new(Instant::now())) }
     }
 
     /// Sets how many fits there are, of how many epochs, where that is known only once the data are; they begin now.
-    pub fn set_epochs(&mut self, several: usize, each: usize) {
-        (self.fits, self.epochs) = (several, each);
+    pub fn set_epochs(&self, several: usize, each: usize) {
+        *locked(&self.plan) = (several, each);
         // The pace of the statistics says nothing about that of the fit.
-        self.pace = Mutex::new(Pace::new(Instant::now()));
+        *locked(&self.pace) = Pace::new(Instant::now());
         if let Output::Bar(bar) = &self.output {
             bar.set_length((several * each) as u64);
         }
@@ -88,13 +92,13 @@ impl Progress {
             pace.fits = fits;
         }
         if let Output::Bar(bar) = &self.output {
-            bar.set_position((fits * self.epochs + epochs) as u64);
+            bar.set_position((fits * locked(&self.plan).1 + epochs) as u64);
             bar.reset_eta();
         }
     }
 
     pub fn epoch(&self, record: &EpochRecord) {
-        let Self { fits, epochs, .. } = self;
+        let (fits, epochs) = &*locked(&self.plan);
         match &self.output {
             Output::Bar(bar) => {
                 bar.set_message(summary(record));
@@ -115,7 +119,7 @@ impl Progress {
     /// How far a stream has come, how fast, and how long it will take.
     pub fn rows(&self, progress: RowProgress) {
         let now = Instant::now();
-        let (fits, epochs) = (self.fits, self.epochs);
+        let (fits, epochs) = *locked(&self.plan);
         let (rate, left) = match self.pace.lock() {
             Ok(mut pace) => {
                 pace.advance(progress);

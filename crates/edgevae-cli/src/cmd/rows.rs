@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use edgevae_core::ScoreError;
-use edgevae_core::format::Missing;
-use edgevae_core::format::input::{Absent, WindowSpec};
+use edgevae_core::format::input::WindowSpec;
 use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::options::MOST_THREADS;
-use edgevae_trainer::prepare;
-use edgevae_trainer::score::{RawRows, RowScorer, RowVerdict};
+use edgevae_trainer::score::{self, BlockScorer, RowVerdict};
 use edgevae_trainer::table::block::{Block, Counts, Position};
 use edgevae_trainer::table::form::{self, Decimal};
-use edgevae_trainer::table::options::{self, Features, FileForm, Format, ReadOptions};
+use edgevae_trainer::table::options::{self, FileForm, Format, ReadOptions};
 use edgevae_trainer::table::pipeline::for_each_block;
 use edgevae_trainer::table::source::Source;
 use ndarray::Array2;
@@ -89,51 +87,22 @@ pub struct ScoredRow {
 pub struct Scored<'a> {
     block: &'a Block,
     verdicts: &'a [RowVerdict],
-    scorer: &'a Scorer<'a>,
+    scorer: &'a BlockScorer<'a>,
     inputs: usize,
 }
 
 impl Scored<'_> {
     /// What the network took for each of these rows: the values as they were read, or encoded.
     pub fn samples(&self) -> impl Iterator<Item = &[f32]> {
-        let cells = match self.scorer {
-            Scorer::Rows(_) => &self.block.cells[..],
-            Scorer::Raw(raw) => raw.samples(),
-        };
+        let cells = self.scorer.samples(self.block);
         cells.chunks_exact(self.inputs).take(self.verdicts.len())
     }
 
     pub fn rows(&self) -> impl Iterator<Item = ScoredRow> {
         self.verdicts.iter().enumerate().map(|(index, &verdict)| {
-            let (place, label) = match self.scorer {
-                Scorer::Rows(_) => (index, self.block.labels.get(index)),
-                Scorer::Raw(raw) => (raw.places()[index], raw.labels().get(index)),
-            };
-            ScoredRow { number: self.block.row_number(place), label: label.copied(), verdict }
+            let (place, label) = self.scorer.place(self.block, index);
+            ScoredRow { number: self.block.row_number(place), label, verdict }
         })
-    }
-}
-
-/// Rows as they are, or raw ones that are encoded first.
-#[derive(Debug)]
-enum Scorer<'m> {
-    Rows(RowScorer<'m>),
-    Raw(Box<RawRows<'m>>),
-}
-
-impl<'m> Scorer<'m> {
-    fn new(model: &'m AnyModel<'m>, threads: usize) -> Self {
-        match model {
-            AnyModel::Raw(model) => Self::Raw(Box::new(RawRows::new(model, threads))),
-            model => Self::Rows(RowScorer::new(model)),
-        }
-    }
-
-    fn score(&mut self, block: &Block, verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
-        match self {
-            Self::Rows(rows) => rows.score(&block.cells, verdicts),
-            Self::Raw(raw) => raw.score(block, verdicts),
-        }
     }
 }
 
@@ -176,7 +145,7 @@ pub struct Table {
 
 /// What a thread needs, beside what its caller wants.
 struct Worker<'m, W> {
-    scorer: Scorer<'m>,
+    scorer: BlockScorer<'m>,
     verdicts: Vec<RowVerdict>,
     failed: Option<(usize, ScoreError)>,
     own: W,
@@ -198,32 +167,7 @@ impl RowsArgs {
     }
 
     fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
-        let columns = model.columns();
-        let mut missing = match model.header().missing {
-            Missing::Error => options::Missing::Error,
-            Missing::Drop => options::Missing::Drop,
-            // The core fills them, as it does on the device.
-            Missing::Mean => options::Missing::Mean,
-        };
-        let mut readings = Vec::new();
-        if let AnyModel::Raw(model) = model {
-            readings
-                .extend(model.encoder().columns().map(|column| (column.name.to_owned(), prepare::reading(&column))));
-            // The encoder fills them, or refuses them by their column.
-            if model.encoder().columns().any(|column| column.absent != Absent::Refused) {
-                missing = options::Missing::Mean;
-            }
-        }
-        let options = ReadOptions {
-            format: self.format,
-            form: self.form.form(),
-            remembered: FileForm::default(),
-            label: label.map(str::to_owned),
-            ignore: Vec::new(),
-            features: Features::OfModel(columns.into_iter().map(str::to_owned).collect()),
-            missing,
-            readings,
-        };
+        let options = ReadOptions { format: self.format, form: self.form.form(), ..score::read_options(model, label) };
         let source = if self.is_stdin() {
             Source::stream(io::stdin(), &self.name(), &options)?
         } else {
@@ -284,7 +228,8 @@ impl RowsArgs {
             note!("note: the rows of a file are taken as one series in its order; several machines want a file each");
         }
         let (threads, within) = if window.rows == 1 { (self.threads(), 1) } else { (1, self.threads()) };
-        let make = || Worker { scorer: Scorer::new(&model, within), verdicts: Vec::new(), failed: None, own: make() };
+        let make =
+            || Worker { scorer: BlockScorer::new(&model, within), verdicts: Vec::new(), failed: None, own: make() };
         let work = |worker: &mut Worker<'_, W>, block: &Block| {
             let Worker { scorer, verdicts, failed, own } = worker;
             *failed = scorer.score(block, verdicts).err();

@@ -11,6 +11,7 @@ use clap::Args;
 use edgevae_trainer::base::output::OutputFile;
 use edgevae_trainer::export::TOOL;
 use edgevae_trainer::options::config::Config;
+use edgevae_trainer::run::rows;
 
 /// When a run counts as finished, after the options.
 const STARTING_AGAIN: &str = "A finished run is known by its options, its data and the version of edgevae, so that a \
@@ -74,9 +75,9 @@ impl Cmd {
         let warnings: BTreeSet<String> = points.iter().filter_map(|point| point.config.options().warning()).collect();
         warnings.iter().for_each(|warning| note!("warning: {warning}"));
         let load = |config: &Config| {
-            let options = config.options();
-            let loaded = super::train::files(config).and_then(|paths| super::train::load(config, paths, &options));
-            loaded.map_err(|error| format!("{error:#}"))
+            let loaded = rows::of_config(config).and_then(|rows| rows::load(config, &rows, &config.options()));
+            loaded.iter().flat_map(|loaded| &loaded.warnings).for_each(|warning| note!("warning: {warning}"));
+            loaded.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
         };
         let quiet = self.quiet;
         let on_finished = |progress: Progress<'_>| {

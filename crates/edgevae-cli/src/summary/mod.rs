@@ -13,13 +13,13 @@ use edgevae_trainer::options::{Options, Score, SplitBy};
 use edgevae_trainer::quantize::Quantized;
 use edgevae_trainer::run::baselines::Outcome;
 use edgevae_trainer::run::origin::Source;
-use edgevae_trainer::run::{KeptOut, Trained};
+use edgevae_trainer::run::{KeptOut, Run, Trained};
 use edgevae_trainer::score::RowVerdict;
 use edgevae_trainer::score::results::{self, Quality};
 use edgevae_trainer::table::Dataset;
 
-/// A finished run and all that describes it.
-pub struct Run<'a> {
+/// A finished run as its files and the terminal describe it.
+pub struct Summary<'a> {
     /// The rows.
     pub dataset: &'a Dataset,
     /// Where they come from.
@@ -112,7 +112,23 @@ struct ComparedRecord {
     model_bytes: usize,
 }
 
-impl Run<'_> {
+impl<'a> Summary<'a> {
+    /// Of a run whose results are in `dir`.
+    pub fn of(run: &'a Run, dir: &'a Path) -> Self {
+        Self {
+            dataset: &run.dataset,
+            source: &run.source,
+            options: &run.options,
+            trained: &run.trained,
+            compared: &run.compared,
+            baselines: &run.baselines,
+            quantized: run.quantized.as_ref(),
+            dir,
+        }
+    }
+}
+
+impl Summary<'_> {
     /// Commands that repeat the run, from the folder where it was started.
     fn reproduce(&self) -> Vec<String> {
         vec![format!("edgevae train --config {} --out AGAIN", self.dir.join("config.toml").display())]

@@ -1,6 +1,6 @@
 //! A run as the report's page wants it.
 
-use super::{FILES, QUANTIZED_FILES, Run};
+use super::{FILES, QUANTIZED_FILES, Summary};
 use crate::latent_map;
 use crate::report::{self, Report, ReportError};
 use edgevae_core::SliceDetector;
@@ -21,7 +21,7 @@ fn scored(score: Score, trained: &Trained) -> report::ScoredRows {
     }
 }
 
-impl Run<'_> {
+impl Summary<'_> {
     /// `report.html`.
     ///
     /// # Errors

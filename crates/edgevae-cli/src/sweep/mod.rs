@@ -21,12 +21,12 @@ use edgevae_trainer::export::TOOL;
 use edgevae_trainer::options::Preset;
 use edgevae_trainer::options::config::Config;
 use edgevae_trainer::run::auto;
-use edgevae_trainer::run::origin::Source;
+use edgevae_trainer::run::rows::Loaded;
 use edgevae_trainer::run::{Fitted, TrainError};
-use edgevae_trainer::table::{Dataset, paths};
+use edgevae_trainer::table::paths;
 
 /// Reads or generates the rows of a run; the error is told in the run's record.
-pub type Load<'a> = dyn Fn(&Config) -> Result<(Dataset, Source), String> + Sync + 'a;
+pub type Load<'a> = dyn Fn(&Config) -> Result<Loaded, String> + Sync + 'a;
 
 /// How far a sweep is, for the user.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +159,7 @@ fn run_group(
         |reason: String, finish: &mut dyn FnMut(usize, Result<Numbers, String>) -> Result<(), OutputError>| {
             group.iter().try_for_each(|&(at, _)| finish(at, Err(reason.clone())))
         };
-    let (dataset, source) = match load(&first.config) {
+    let Loaded { dataset, source, .. } = match load(&first.config) {
         Ok(loaded) => loaded,
         Err(reason) => return all_fail(reason, finish),
     };
@@ -181,6 +181,7 @@ fn run_group(
 mod tests {
     use super::*;
     use edgevae_trainer::options::Score;
+    use edgevae_trainer::run::origin::Source;
     use edgevae_trainer::table::synthetic::Synthetic;
     use std::sync::atomic::AtomicUsize;
 
@@ -206,10 +207,11 @@ mod tests {
             .collect()
     }
 
-    fn load(config: &Config) -> Result<(Dataset, Source), String> {
+    fn load(config: &Config) -> Result<Loaded, String> {
         let recipe: Synthetic = config.synth.as_deref().unwrap_or("").parse().unwrap();
         let recipe = Synthetic { seed: config.options().seed, ..recipe };
-        Ok((recipe.generate().unwrap(), Source::Synthetic(recipe)))
+        let (dataset, source) = (recipe.generate().unwrap(), Source::Synthetic(recipe));
+        Ok(Loaded { dataset, source, warnings: vec![] })
     }
 
     fn keys(points: &[Point]) -> Vec<Key> {

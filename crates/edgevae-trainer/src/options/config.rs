@@ -35,6 +35,11 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Options whose network, training and score the shape of the data and the flash budget choose.
+    pub fn auto() -> Self {
+        Self::default().preset(Preset::Auto)
+    }
+
     /// Reads a config file.
     ///
     /// # Errors
@@ -123,9 +128,14 @@ impl Config {
     }
 
     pub(super) fn preset_or_default(&self) -> Preset {
+        self.preset.unwrap_or(if self.data.is_some() { self.preset_for_data() } else { Preset::Reference })
+    }
+
+    /// The preset for rows of one's own, where none is given.
+    pub(crate) fn preset_for_data(&self) -> Preset {
         // The scores that `auto` chooses among have no integer form.
-        let auto = self.data.is_some() && self.by_hand().is_empty() && self.quantize != Some(true);
-        self.preset.unwrap_or(if auto { Preset::Auto } else { Preset::Reference })
+        let auto = self.by_hand().is_empty() && self.quantize != Some(true);
+        if auto { Preset::Auto } else { Preset::Reference }
     }
 
     /// What is said about columns and order.

@@ -131,8 +131,8 @@ options! {
         if |share| (0.0..1.0).contains(share), "a fraction of at least 0 and below 1";
     /// Score of a row [default: chosen by --preset auto, else mse]
     score: Score [Score auto] = Score::Mse;
-    /// Heads that a score of several is made without, by their names as scores
-    without: Vec<Score> [Score, "HEAD,..."] = Vec::new();
+    /// Heads to omit from a score of several, by their names as scores [default: none]
+    without: Vec<Score> [Score, "HEAD,..."];
     /// Draws of z for the score reconstruction-probability [default: 16]
     draws: u8 [Score auto, "N"],
         if |draws| *draws > 0, "a number from 1 to 255";
@@ -153,6 +153,8 @@ options! {
         preset: Preset = |given| given.preset_or_default();
         /// What is believed about anomalies among the training rows.
         contamination: Contamination = |given| given.contamination.unwrap_or_default();
+        /// Heads, by the names that they have as scores, that are omitted from a score of several.
+        without: Vec<Score> = |given| given.without.clone().unwrap_or_default();
         /// Share of the training rows, those of the highest scores, that is left out before a second fit.
         trim: f64 = |given| match given.contamination {
             Some(Contamination::Share(share)) => share,

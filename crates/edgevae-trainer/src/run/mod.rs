@@ -3,10 +3,15 @@
 pub mod auto;
 pub mod baselines;
 pub mod checkpoint;
+mod error;
+mod finished;
+mod model;
 mod network;
 pub mod origin;
 mod parity;
+pub mod rows;
 pub mod stream;
+mod trainer;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -34,8 +39,12 @@ use crate::table::Dataset;
 use crate::table::block::Position;
 use crate::table::error::DataError;
 
+pub use error::RunError;
+pub use finished::Run;
+pub use model::{Model, ModelError, Verdict};
 use network::Network;
 pub use parity::PARITY_LIMIT;
+pub use trainer::{Event, Trainer};
 
 /// Why a training run has no result.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ pub mod explain;
 mod int8;
 mod kernel;
 mod network;
+mod of_model;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod raw;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use batch::BatchScorer;
 pub use kernel::InstructionSet;
+pub use of_model::{BlockScorer, read_options};
 pub use raw::RawRows;
 pub use rows::{RowScorer, RowVerdict};
 

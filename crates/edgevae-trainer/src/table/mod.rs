@@ -8,14 +8,17 @@ pub mod csv;
 pub mod error;
 pub(crate) mod files;
 pub mod form;
+mod given;
 pub mod jsonl;
 pub mod load;
+pub mod memory;
 pub mod options;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod paths;
 pub mod pipeline;
 pub mod reading;
+mod ready;
 pub mod scan;
 pub mod shuffled;
 pub mod size;
@@ -23,6 +26,8 @@ pub mod source;
 pub mod synthetic;
 mod text;
 pub mod time;
+
+pub use given::{Rows, Table};
 
 use std::collections::HashSet;
 

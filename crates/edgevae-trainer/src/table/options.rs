@@ -2,8 +2,10 @@
 
 use crate::base::value::choice;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use super::form::FileForm;
+use super::memory::Columns;
 use super::reading::Reading;
 
 /// How a file of rows is read. The default goes by the extension, detects the delimiter, takes every column as a feature
@@ -26,6 +28,8 @@ pub struct ReadOptions {
     pub missing: Missing,
     /// How the cells of columns are read that hold something other than numbers, by name.
     pub readings: Vec<(String, Reading)>,
+    /// Rows in memory, which are read in the place of a file.
+    pub memory: Option<Arc<Columns>>,
 }
 
 impl ReadOptions {

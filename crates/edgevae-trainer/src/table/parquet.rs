@@ -18,13 +18,14 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::block::{Block, Counts};
-use super::csv::cell::{self, Label, NoNumber};
+use super::csv::cell::NoNumber;
 use super::csv::header::{self, Selection};
-use super::error::{DataError, Place, Problem, shorten};
-use super::options::{Features, Missing, ReadOptions};
+use super::error::{DataError, Problem};
+use super::options::{Features, ReadOptions};
 use super::reading::Reading;
+use super::ready::{Cell, Policy, Ready, place};
 use super::scan::EachRow;
-use super::source::{Parse, Source, Take, open_file};
+use super::source::{Source, Take, open_file};
 use column::{Column, Unit, unfit};
 
 /// Bytes of a block's cells.
@@ -41,9 +42,9 @@ pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> R
     };
     Ok(Source {
         name,
-        feature_names: take.names.clone(),
+        feature_names: take.policy.names.clone(),
         extra_columns,
-        has_labels: take.has_label,
+        has_labels: take.policy.label.is_some(),
         before: Counts::default(),
         take: Box::new(take),
         parse: Arc::new(Ready),
@@ -55,13 +56,6 @@ pub(super) fn size(file: File) -> Option<(u64, u64)> {
     let reader = guarded(|| SerializedFileReader::new(file).map_err(failed)).ok()?;
     let metadata = reader.metadata().file_metadata();
     Some((metadata.num_rows().try_into().ok()?, metadata.schema_descr().num_columns() as u64))
-}
-
-/// Blocks come as numbers: there is nothing to parse.
-struct Ready;
-
-impl Parse for Ready {
-    fn parse(&self, _: &mut Block) {}
 }
 
 thread_local! {
@@ -105,14 +99,15 @@ fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks
     }
     let name = |&column: &usize| names[column].clone();
     let blocks = ParquetBlocks {
-        names: features.iter().map(name).collect(),
-        label_name: options.label.clone().unwrap_or_default(),
+        policy: Policy {
+            names: features.iter().map(name).collect(),
+            label: label.and(options.label.clone()),
+            missing: options.missing,
+            of_model: matches!(options.features, Features::OfModel(_)),
+        },
         block_rows: (BLOCK / size_of::<f32>() / features.len()).max(1),
         readings: features.iter().map(|&column| options.reading(&names[column])).collect(),
         columns: features.iter().chain(&label).map(|&column| Column::of(column, &columns[column])).collect(),
-        has_label: label.is_some(),
-        missing: options.missing,
-        of_model: matches!(options.features, Features::OfModel(_)),
         path: path.to_owned(),
         reader: Some(reader),
         next_group: 0,
@@ -124,13 +119,9 @@ fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks
 }
 
 struct ParquetBlocks {
-    names: Vec<String>,
-    label_name: String,
+    policy: Policy,
     /// The features, then the label.
     columns: Vec<Column>,
-    has_label: bool,
-    missing: Missing,
-    of_model: bool,
     /// How each feature is read.
     readings: Vec<Reading>,
     block_rows: usize,
@@ -194,7 +185,7 @@ impl ParquetBlocks {
             self.readers = readers.collect::<Result<_, _>>().map_err(failed)?;
             self.next_group += 1;
         }
-        let (rows, width) = (self.left.min(self.block_rows), self.names.len());
+        let (rows, width) = (self.left.min(self.block_rows), self.policy.names.len());
         self.left -= rows;
         block.cells.resize(rows * width, f32::NAN);
         let mut labels = Vec::new();
@@ -221,7 +212,8 @@ impl ParquetBlocks {
                     row += 1;
                 })?;
                 if let Some((row, reason, text)) = wrong {
-                    return Err(reason.problem(self.place(self.names[index].clone(), row), &text, self.of_model));
+                    let at = place(self.policy.names[index].clone(), row);
+                    return Err(reason.problem(at, &text, self.policy.of_model));
                 }
                 continue;
             }
@@ -229,85 +221,8 @@ impl ParquetBlocks {
                 *slots.next().expect("as many values as rows") = value.unwrap_or(f32::NAN);
             })?;
         }
-        self.check(block, rows, &labels)?;
+        self.policy.check(block, rows, &labels)?;
         Ok(true)
-    }
-
-    /// Applies the policy for missing cells, takes the labels over and counts; rows are kept up to the first wrong one.
-    fn check(&self, block: &mut Block, rows: usize, labels: &[Cell]) -> Result<(), Problem> {
-        let width = self.names.len();
-        let Block { cells, labels: kept_labels, places, counts, .. } = block;
-        let mut kept = 0;
-        let result = (0..rows).try_for_each(|row| {
-            let sample = &cells[row * width..][..width];
-            let missing = self.missing_cells(sample, row)?;
-            let label = if self.has_label { self.label(&labels[row], row)? } else { Label::NotWanted };
-            counts.rows += 1;
-            if self.missing == Missing::Drop && (missing > 0 || label == Label::Missing) {
-                counts.dropped += 1;
-                return Ok(());
-            }
-            counts.missing += missing;
-            places.push((row as u32, 0));
-            kept_labels.extend(label.found());
-            cells.copy_within(row * width..(row + 1) * width, kept * width);
-            kept += 1;
-            Ok(())
-        });
-        cells.truncate(kept * width);
-        result
-    }
-
-    fn missing_cells(&self, sample: &[f32], row: usize) -> Result<u64, Problem> {
-        if sample.iter().all(|value| value.is_finite()) {
-            return Ok(0);
-        }
-        let mut missing = 0;
-        for (feature, value) in sample.iter().enumerate() {
-            let at = || self.place(self.names[feature].clone(), row);
-            match value {
-                value if value.is_finite() => {}
-                value if !value.is_nan() => {
-                    return Err(NoNumber::Infinite.problem(at(), value.to_string().as_bytes(), self.of_model));
-                }
-                _ if self.missing == Missing::Error => {
-                    return Err(NoNumber::Missing.problem(at(), b"", self.of_model));
-                }
-                _ => missing += 1,
-            }
-        }
-        Ok(missing)
-    }
-
-    fn label(&self, cell: &Cell, row: usize) -> Result<Label, Problem> {
-        let at = || self.place(self.label_name.clone(), row);
-        match cell {
-            Cell::Missing if self.missing == Missing::Drop => Ok(Label::Missing),
-            Cell::Missing => Err(Problem::MissingLabel { at: at(), found: String::new() }),
-            Cell::Label(anomaly) => Ok(Label::Found(*anomaly)),
-            Cell::Other(text) => Err(Problem::NotALabel { at: at(), found: shorten(text.as_bytes()) }),
-        }
-    }
-
-    fn place(&self, column: String, row: usize) -> Place {
-        Place { line: None, row: row as u64 + 1, column }
-    }
-}
-
-/// A cell of the label column.
-enum Cell {
-    Missing,
-    Label(bool),
-    Other(String),
-}
-
-impl Cell {
-    fn of_text(text: &[u8]) -> Self {
-        match cell::label(text) {
-            Some(anomaly) => Self::Label(anomaly),
-            None if cell::is_missing(text) => Self::Missing,
-            None => Self::Other(String::from_utf8_lossy(text).into_owned()),
-        }
     }
 }
 

@@ -15,6 +15,10 @@ pub type EachRow<'a> = dyn FnMut(&[String], &[Vec<u8>]) -> Result<(), Problem> +
 /// # Errors
 /// When the file cannot be read, lacks a column that `options` ask for, or what `each` says.
 pub fn scan(path: &Path, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, DataError> {
+    if let Some(columns) = &options.memory {
+        let failed = |problem| DataError { file: path.display().to_string(), problem };
+        return super::memory::scan(columns, options, each).map_err(failed);
+    }
     let scanned = open_file(path).and_then(|file| match options.format.unwrap_or_else(|| Format::of_path(path)) {
         #[cfg(feature = "parquet")]
         Format::Parquet => super::parquet::scan(file, options, each),

@@ -170,6 +170,9 @@ impl Source {
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, DataError> {
         let name = path.display().to_string();
         let failed = |problem| DataError { file: name.clone(), problem };
+        if let Some(columns) = &options.memory {
+            return super::memory::source(columns, name.clone(), options).map_err(failed);
+        }
         let file = open_file(path).map_err(failed)?;
         match options.format.unwrap_or_else(|| Format::of_path(path)) {
             Format::Parquet => open_parquet(file, path, name, options),

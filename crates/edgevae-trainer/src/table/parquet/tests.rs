@@ -1,5 +1,6 @@
 use super::*;
 use crate::table::load::{Loaded, collect};
+use crate::table::options::Missing;
 use parquet::data_type::{BoolType, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
