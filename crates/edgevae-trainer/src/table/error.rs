@@ -230,6 +230,16 @@ pub enum Problem {
     /// A Parquet file that cannot be decoded.
     #[error("{0}; expected a Parquet file with a column of numbers for each feature")]
     Parquet(String),
+    /// Rows of a Parquet file that cannot be decoded.
+    #[error("rows {first} to {last}: {reason}; the file is damaged: copy it or write it again")]
+    DamagedRows {
+        /// First row of the block that failed, from 1.
+        first: u64,
+        /// Its last row.
+        last: u64,
+        /// What the decoder said.
+        reason: String,
+    },
     /// A Parquet column of a type that is no number.
     #[error(
         "column {column:?} holds {found}, expected numbers; leave the column out with --ignore {column:?}, or convert it"
@@ -353,6 +363,10 @@ impl Problem {
             Self::RaggedRow { line, row, .. } | Self::NotAnObject { line, row, .. } => {
                 *row += rows;
                 *line += lines;
+            }
+            Self::DamagedRows { first, last, .. } => {
+                *first += rows;
+                *last += rows;
             }
             Self::ReadFailed { line, .. } | Self::RowTooLong { line, .. } => *line += lines,
             _ => {}

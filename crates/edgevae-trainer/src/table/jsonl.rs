@@ -4,7 +4,7 @@
 //! an absent member are missing.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::options::{Features, Missing, ReadOptions};
 use super::reading::Reading;
 use super::scan::EachRow;
 use super::source::{Input, Parse, Source};
-use super::text::{BLOCK, MAX_ROW, TextBlocks};
+use super::text::{BLOCK, MAX_ROW, RowEnds, TextBlocks};
 
 /// Opens a stream of JSON lines; `name` is its name in messages. The members of the first object are the columns.
 ///
@@ -40,7 +40,7 @@ pub(super) fn blocks(input: Input, name: String, options: &ReadOptions) -> Resul
         extra_columns: members.extra.clone(),
         has_labels: options.label.is_some(),
         before: Counts::default(),
-        take: Box::new(TextBlocks::new(input.into_inner(), rest, None, BLOCK)),
+        take: Box::new(TextBlocks::new(input.into_inner(), rest, RowEnds::Newline, BLOCK)),
         parse: Arc::new(members),
     })
 }
@@ -52,15 +52,12 @@ pub(super) fn blocks(input: Input, name: String, options: &ReadOptions) -> Resul
 pub(super) fn scan(input: Input, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
     let mut input = BufReader::new(input);
     let mut text = first_line(&mut input)?;
-    let trimmed = text.trim_ascii();
-    let first = trimmed.strip_prefix(b"\xef\xbb\xbf").unwrap_or(trimmed);
-    let Names(names) = serde_json::from_slice(first).map_err(|error| not_an_object(&error, 1, 1))?;
+    let Names(names) = serde_json::from_slice(text.trim_ascii()).map_err(|error| not_an_object(&error, 1, 1))?;
     header::select(&names, options)?;
     let (mut rows, mut line) = (0, 0);
     loop {
         for object in text.split(|&byte| byte == b'\n') {
             line += 1;
-            let object = object.strip_prefix(b"\xef\xbb\xbf").unwrap_or(object);
             if object.trim_ascii().is_empty() {
                 continue;
             }
@@ -83,7 +80,7 @@ pub(super) fn scan(input: Input, options: &ReadOptions, each: &mut EachRow<'_>) 
     }
 }
 
-/// The bytes up to the end of the first line that is not blank.
+/// The bytes up to the end of the first line that is not blank, without the mark of UTF-8 at the beginning of the file.
 fn first_line(input: &mut impl BufRead) -> Result<Vec<u8>, Problem> {
     let mut text = Vec::new();
     loop {
@@ -96,6 +93,9 @@ fn first_line(input: &mut impl BufRead) -> Result<Vec<u8>, Problem> {
         })?;
         if read > MAX_ROW {
             return Err(Problem::RowTooLong { line, limit: MAX_ROW });
+        }
+        if start == 0 && text.starts_with(b"\xef\xbb\xbf") {
+            text.drain(..3);
         }
         if !text[start..].trim_ascii().is_empty() {
             return Ok(text);
@@ -128,9 +128,7 @@ struct Members {
 
 impl Members {
     fn of(first: &[u8], options: &ReadOptions) -> Result<Self, Problem> {
-        let text = first.trim_ascii();
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let names: Names = serde_json::from_slice(text).map_err(|error| not_an_object(&error, 1, 1))?;
+        let names: Names = serde_json::from_slice(first.trim_ascii()).map_err(|error| not_an_object(&error, 1, 1))?;
         let selection = header::select(&names.0, options)?;
         let name = |column: &usize| names.0[*column].clone();
         let features: Vec<String> = selection.features.iter().map(name).collect();
@@ -195,7 +193,6 @@ impl Members {
     fn parse_text(&self, block: &mut Block) -> Result<(), Problem> {
         let Block { text, cells, labels, places, counts, .. } = block;
         for (line, text) in text.split(|&byte| byte == b'\n').enumerate() {
-            let text = if line == 0 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
             if text.trim_ascii().is_empty() {
                 continue;
             }
@@ -317,9 +314,9 @@ impl<'de> de::Deserialize<'de> for Names {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
-                let mut names: Vec<String> = vec![];
+                let (mut names, mut seen) = (vec![], HashSet::new());
                 while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
-                    if !names.contains(&name) {
+                    if seen.insert(name.clone()) {
                         names.push(name);
                     }
                 }
@@ -373,6 +370,44 @@ mod tests {
         let dropped = with(Missing::Drop).unwrap();
         assert_eq!((dropped.dropped_rows, dropped.dataset.rows()), (2, 1));
         assert_eq!(with(Missing::Mean).unwrap().missing_cells, 2);
+    }
+
+    #[test]
+    fn pieces_of_a_pipe_decide_nothing() {
+        /// Hands out one byte at a time.
+        struct Trickle(io::Cursor<Vec<u8>>);
+        impl Read for Trickle {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let len = buffer.len().min(1);
+                self.0.read(&mut buffer[..len])
+            }
+        }
+        let in_pieces = |text: &str| {
+            let input = Input::Stream(Box::new(Trickle(io::Cursor::new(text.into()))));
+            let source = blocks(input, "t.jsonl".into(), &ReadOptions::default());
+            source.and_then(|source| collect(source, 1)).map_err(|error| error.to_string())
+        };
+        for (text, rows) in [
+            ("{\"a\":1}\r{\"a\":2}\n", None),
+            ("{\"a\":1}\n{\"a\":2}\r{\"a\":3}\n", None),
+            ("{\"a\":1}\n{\"a\":2}{\"a\":3}\n", None),
+            ("{\"a\":1}\n\u{feff}{\"a\":2}\n", None),
+            ("\n\u{feff}{\"a\":2}\n", None),
+            ("\u{feff}{\"a\":1}\r\n\r{\"a\":2}\r\n", Some(2)),
+            ("\u{feff}\n{\"a\":1}", Some(1)),
+            ("{\"a\":\n1}\n", None),
+        ] {
+            let (whole, pieces) = (load(text, &ReadOptions::default()), in_pieces(text));
+            assert_eq!(whole.as_ref().ok().map(|loaded| loaded.dataset.rows()), rows, "{text:?}: {whole:?}");
+            assert_eq!(whole.map(|loaded| loaded.dataset.features), pieces.map(|loaded| loaded.dataset.features));
+        }
+    }
+
+    #[test]
+    fn an_object_of_many_names_is_read_in_one_pass() {
+        let members: Vec<String> = (0..100_000).map(|name| format!("\"m{name}\":1")).collect();
+        let text = format!("{{{}}}\n", members.join(","));
+        assert_eq!(load(&text, &ReadOptions::default()).unwrap().dataset.names.len(), 100_000);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Columns are decoded a block of rows at a time, so that memory is that of one page of each column and not that of a row
 //! group, whatever the size of the groups.
 
+mod bounded;
 mod column;
 
 use std::cell::Cell as StdCell;
@@ -26,10 +27,14 @@ use super::reading::Reading;
 use super::ready::{Cell, Policy, Ready, place};
 use super::scan::EachRow;
 use super::source::{Source, Take, open_file};
+use bounded::Bounded;
 use column::{Column, Unit, unfit};
 
 /// Bytes of a block's cells.
 const BLOCK: usize = 256 << 10;
+
+/// Bytes of a text that are looked at: no number, label or level is longer.
+const MAX_TEXT: usize = 64 << 10;
 
 /// Opens a Parquet file, found again at `path`; `name` is its name in messages.
 ///
@@ -53,7 +58,7 @@ pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> R
 
 /// Rows and columns of a file; `None` where it is no Parquet.
 pub(super) fn size(file: File) -> Option<(u64, u64)> {
-    let reader = guarded(|| SerializedFileReader::new(file).map_err(failed)).ok()?;
+    let reader = guarded(|| reader_of(file)).ok()?;
     let metadata = reader.metadata().file_metadata();
     Some((metadata.num_rows().try_into().ok()?, metadata.schema_descr().num_columns() as u64))
 }
@@ -84,8 +89,13 @@ fn failed(error: ParquetError) -> Problem {
     Problem::Parquet(error.to_string())
 }
 
+fn reader_of(file: File) -> Result<SerializedFileReader<Bounded>, Problem> {
+    let file = Bounded::new(file).map_err(|error| Problem::CannotOpen { error })?;
+    SerializedFileReader::new(file).map_err(failed)
+}
+
 fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks, Vec<String>), Problem> {
-    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let reader = reader_of(file)?;
     let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
     let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
     let Selection { features, label, extra } = header::select(&names, options)?;
@@ -113,6 +123,7 @@ fn open(file: File, path: &Path, options: &ReadOptions) -> Result<(ParquetBlocks
         next_group: 0,
         readers: vec![],
         left: 0,
+        block_len: 0,
         ended: false,
     };
     Ok((blocks, extra.iter().map(name).collect()))
@@ -127,12 +138,14 @@ struct ParquetBlocks {
     block_rows: usize,
     path: PathBuf,
     /// `None` while the file is closed.
-    reader: Option<SerializedFileReader<File>>,
+    reader: Option<SerializedFileReader<Bounded>>,
     next_group: usize,
     /// Readers of the columns in the current row group.
     readers: Vec<ColumnReader>,
     /// Rows of the current row group that were not read.
     left: usize,
+    /// Rows of the current block.
+    block_len: usize,
     ended: bool,
 }
 
@@ -145,7 +158,12 @@ impl Take for ParquetBlocks {
             Ok(rows) => rows,
             Err(problem) => {
                 self.ended = true;
-                block.problem = Some(problem);
+                // A column that failed leaves cells of rows that do not exist.
+                block.cells.truncate(block.places.len() * self.policy.names.len());
+                block.problem = Some(match problem {
+                    Problem::Parquet(reason) => Problem::DamagedRows { first: 1, last: self.block_len as u64, reason },
+                    other => other,
+                });
                 true
             }
         }
@@ -172,7 +190,7 @@ impl ParquetBlocks {
         while self.left == 0 {
             let reader = match self.reader.take() {
                 Some(reader) => reader,
-                None => SerializedFileReader::new(open_file(&self.path)?).map_err(failed)?,
+                None => reader_of(open_file(&self.path)?)?,
             };
             let reader = self.reader.insert(reader);
             if self.next_group >= reader.num_row_groups() {
@@ -187,11 +205,13 @@ impl ParquetBlocks {
         }
         let (rows, width) = (self.left.min(self.block_rows), self.policy.names.len());
         self.left -= rows;
+        self.block_len = rows;
         block.cells.resize(rows * width, f32::NAN);
         let mut labels = Vec::new();
         for (index, (column, reader)) in self.columns.iter().zip(&mut self.readers).enumerate() {
             if index == width {
-                read_labels(reader, *column, rows, &mut labels)?;
+                read_labels(reader, *column, rows, &mut labels)
+                    .map_err(|problem| in_column(problem, self.policy.label.as_deref().unwrap_or_default()))?;
                 continue;
             }
             let mut slots = block.cells[index..].iter_mut().step_by(width);
@@ -199,18 +219,20 @@ impl ParquetBlocks {
                 let mut wrong = None;
                 let mut row = 0;
                 texts(reader, *column, rows, |text| {
-                    let read = text.as_deref().map_or(Err(NoNumber::Missing), |text| self.readings[index].read(text));
+                    let read =
+                        text.as_ref().map_or(Err(NoNumber::Missing), |text| self.readings[index].read(text.data()));
                     let slot = slots.next().expect("as many values as rows");
                     *slot = match read {
                         Ok(value) => value,
                         Err(NoNumber::Missing) => f32::NAN,
                         Err(reason) => {
-                            wrong.get_or_insert((row, reason, text.unwrap_or_default()));
+                            wrong.get_or_insert((row, reason, text.map_or_else(Vec::new, |text| text.data().to_vec())));
                             f32::NAN
                         }
                     };
                     row += 1;
-                })?;
+                })
+                .map_err(|problem| in_column(problem, &self.policy.names[index]))?;
                 if let Some((row, reason, text)) = wrong {
                     let at = place(self.policy.names[index].clone(), row);
                     return Err(reason.problem(at, &text, self.policy.of_model));
@@ -219,10 +241,19 @@ impl ParquetBlocks {
             }
             read(reader, *column, rows, |value| {
                 *slots.next().expect("as many values as rows") = value.unwrap_or(f32::NAN);
-            })?;
+            })
+            .map_err(|problem| in_column(problem, &self.policy.names[index]))?;
         }
         self.policy.check(block, rows, &labels)?;
         Ok(true)
+    }
+}
+
+/// Names the column in which decoding failed.
+fn in_column(problem: Problem, column: &str) -> Problem {
+    match problem {
+        Problem::Parquet(reason) => Problem::Parquet(format!("column {column:?}: {reason}")),
+        other => other,
     }
 }
 
@@ -251,22 +282,24 @@ fn is_text(reader: &ColumnReader, column: Column) -> bool {
     matches!(reader, ColumnReader::ByteArrayColumnReader(_)) || column.unit.is_some()
 }
 
-/// Hands `each` the next `rows` values of a column as the text of a CSV cell, `None` for a null.
+/// Hands `each` the next `rows` values of a column as the text of a CSV cell, at most [`MAX_TEXT`] of it, `None` for a
+/// null. Texts share the memory of their page.
 fn texts(
     reader: &mut ColumnReader,
     column: Column,
     rows: usize,
-    each: impl FnMut(Option<Vec<u8>>),
+    each: impl FnMut(Option<ByteArray>),
 ) -> Result<(), Problem> {
     let Column { unsigned, unit, .. } = column;
     let integer = move |value: i64| match unit {
-        Some(unit) => unit.text(value),
-        None if unsigned => value.cast_unsigned().to_string().into_bytes(),
-        None => value.to_string().into_bytes(),
+        Some(unit) => ByteArray::from(unit.text(value)),
+        None if unsigned => value.cast_unsigned().to_string().into_bytes().into(),
+        None => value.to_string().into_bytes().into(),
     };
+    let text = |value: &ByteArray| value.slice(0, value.len().min(MAX_TEXT));
     match reader {
         ColumnReader::BoolColumnReader(reader) => {
-            read_column(reader, column, rows, |&value| if value { b"true".to_vec() } else { b"false".to_vec() }, each)
+            read_column(reader, column, rows, |&value| if value { "true" } else { "false" }.into(), each)
         }
         ColumnReader::Int32ColumnReader(reader) if unsigned => {
             read_column(reader, column, rows, |&value| integer(value.cast_unsigned().into()), each)
@@ -276,19 +309,17 @@ fn texts(
         }
         ColumnReader::Int64ColumnReader(reader) => read_column(reader, column, rows, |&value| integer(value), each),
         ColumnReader::Int96ColumnReader(reader) => {
-            read_column(reader, column, rows, |value| Unit::Nanoseconds.text(value.to_nanos()), each)
+            read_column(reader, column, rows, |value| Unit::Nanoseconds.text(value.to_nanos()).into(), each)
         }
         ColumnReader::FloatColumnReader(reader) => {
-            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+            read_column(reader, column, rows, |value| value.to_string().into_bytes().into(), each)
         }
         ColumnReader::DoubleColumnReader(reader) => {
-            read_column(reader, column, rows, |value| value.to_string().into_bytes(), each)
+            read_column(reader, column, rows, |value| value.to_string().into_bytes().into(), each)
         }
-        ColumnReader::ByteArrayColumnReader(reader) => {
-            read_column(reader, column, rows, |value| value.data().to_vec(), each)
-        }
+        ColumnReader::ByteArrayColumnReader(reader) => read_column(reader, column, rows, text, each),
         ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-            read_column(reader, column, rows, |value| value.data().to_vec(), each)
+            read_column(reader, column, rows, |value| text(&value.clone().into()), each)
         }
     }
 }
@@ -303,7 +334,7 @@ pub(super) fn scan(file: File, options: &ReadOptions, each: &mut EachRow<'_>) ->
 }
 
 fn scan_unguarded(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
-    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let reader = reader_of(file)?;
     let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
     let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
     header::select(&names, options)?;
@@ -317,17 +348,22 @@ fn scan_unguarded(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> 
         for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0) {
             readers.push((Column::of(index, column), group.get_column_reader(index).map_err(failed)?));
         }
+        if readers.is_empty() {
+            // Lists alone: no column says where the rows end, and the file may claim any number.
+            continue;
+        }
         while left > 0 {
             let rows = left.min(4096);
             left -= rows;
             let mut block = vec![Vec::new(); names.len()];
             for (column, reader) in &mut readers {
                 let texts_of = &mut block[column.index];
-                texts(reader, *column, rows, |text| texts_of.push(text.unwrap_or_default()))?;
+                texts(reader, *column, rows, |text| texts_of.push(text.unwrap_or_else(|| b"".to_vec().into())))?;
             }
             for row in 0..rows {
                 for (cell, column) in cells.iter_mut().zip(&mut block) {
-                    *cell = column.get_mut(row).map(std::mem::take).unwrap_or_default();
+                    cell.clear();
+                    cell.extend_from_slice(column.get(row).map_or(&[], ByteArray::data));
                 }
                 each(&names, &cells)?;
             }
@@ -339,9 +375,8 @@ fn scan_unguarded(file: File, options: &ReadOptions, each: &mut EachRow<'_>) -> 
 
 fn read_labels(reader: &mut ColumnReader, column: Column, rows: usize, labels: &mut Vec<Cell>) -> Result<(), Problem> {
     if let ColumnReader::ByteArrayColumnReader(reader) = reader {
-        let text = |value: &ByteArray| value.data().to_vec();
-        return read_column(reader, column, rows, text, |value| {
-            labels.push(value.map_or(Cell::Missing, |text| Cell::of_text(&text)));
+        return read_column(reader, column, rows, ByteArray::clone, |value| {
+            labels.push(value.map_or(Cell::Missing, |text| Cell::of_text(&text.data()[..text.len().min(MAX_TEXT)])));
         });
     }
     read(reader, column, rows, |value| {

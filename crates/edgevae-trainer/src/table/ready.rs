@@ -36,7 +36,7 @@ impl Cell {
         match cell::label(text) {
             Some(anomaly) => Self::Label(anomaly),
             None if cell::is_missing(text) => Self::Missing,
-            None => Self::Other(String::from_utf8_lossy(text).into_owned()),
+            None => Self::Other(shorten(text)),
         }
     }
 }
@@ -98,7 +98,7 @@ impl Policy {
             Cell::Missing if self.missing == Missing::Drop => Ok(Label::Missing),
             Cell::Missing => Err(Problem::MissingLabel { at: at(), found: String::new() }),
             Cell::Label(anomaly) => Ok(Label::Found(*anomaly)),
-            Cell::Other(text) => Err(Problem::NotALabel { at: at(), found: shorten(text.as_bytes()) }),
+            Cell::Other(text) => Err(Problem::NotALabel { at: at(), found: text.clone() }),
         }
     }
 }

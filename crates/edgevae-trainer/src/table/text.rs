@@ -20,26 +20,35 @@ pub(super) struct TextBlocks {
     /// Bytes read and not handed out.
     rest: Vec<u8>,
     ended: bool,
-    /// The byte between cells where quotes may hide line ends; `None` where every line end ends a row.
-    quoted_by: Option<u8>,
+    ends: RowEnds,
     size: usize,
     /// Place of the next block in a file.
     at: Option<u64>,
 }
 
+/// What ends a row.
+#[derive(Clone, Copy)]
+pub(super) enum RowEnds {
+    /// LF, CR LF or CR, outside of quotes; cells are separated by the byte.
+    Csv(u8),
+    /// LF alone, as in JSON lines, where a lone CR is a blank.
+    Newline,
+}
+
 impl TextBlocks {
     /// Blocks of about `size` bytes of `input`, of which `rest` was read already; a row begins there.
-    pub fn new(mut input: Input, rest: Vec<u8>, quoted_by: Option<u8>, size: usize) -> Self {
+    pub fn new(mut input: Input, rest: Vec<u8>, ends: RowEnds, size: usize) -> Self {
         let at = input.position().map(|position| position - rest.len() as u64);
-        Self { input, rest, ended: false, quoted_by, size, at }
+        Self { input, rest, ended: false, ends, size, at }
     }
 
     /// Where the last whole row of `text` ends, past its line end; a row begins where `text` does.
     fn cut(&self, text: &[u8]) -> Option<usize> {
-        match self.quoted_by {
-            Some(delimiter) if memchr::memchr(b'"', text).is_some() => last_row_end(text, delimiter),
+        match self.ends {
+            RowEnds::Csv(delimiter) if memchr::memchr(b'"', text).is_some() => last_row_end(text, delimiter),
             // A lone CR ends a row too, but it may be the first half of a CR LF that is not read yet.
-            _ => memchr::memrchr(b'\n', text).or_else(|| memchr::memrchr(b'\r', text)).map(|end| end + 1),
+            RowEnds::Csv(_) => memchr::memrchr(b'\n', text).or_else(|| memchr::memrchr(b'\r', text)).map(|end| end + 1),
+            RowEnds::Newline => memchr::memrchr(b'\n', text).map(|end| end + 1),
         }
     }
 }
@@ -104,7 +113,8 @@ impl TextBlocks {
                 return true;
             }
             seen = text.len();
-            wanted = self.size.max(2 * seen);
+            // Not beyond the longest row, so that the same rows are refused whatever the pieces that they come in.
+            wanted = self.size.max((2 * seen).min(MAX_ROW + 1));
         }
     }
 }
@@ -160,7 +170,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         io::Write::write_all(&mut file, text.as_bytes()).unwrap();
         let input = Input::File(Reopened::new(file.path(), file.reopen().unwrap()));
-        let mut blocks = TextBlocks::new(input, vec![], Some(b','), BLOCK);
+        let mut blocks = TextBlocks::new(input, vec![], RowEnds::Csv(b','), BLOCK);
         let mut lengths = vec![];
         let mut block = Block::default();
         while blocks.take(&mut block) {
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_row_beyond_the_limit_is_a_problem_and_no_block() {
-        let mut endless = TextBlocks::new(stream(io::repeat(b'7')), vec![], None, BLOCK);
+        let mut endless = TextBlocks::new(stream(io::repeat(b'7')), vec![], RowEnds::Newline, BLOCK);
         let mut block = Block::default();
         assert!(endless.take(&mut block));
         assert!(matches!(block.problem, Some(Problem::RowTooLong { .. })));
@@ -201,7 +211,7 @@ mod tests {
     #[test]
     fn a_pipe_that_stays_open_hands_out_the_rows_that_are_there() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut blocks = TextBlocks::new(stream(reader), b"1,2\n3".to_vec(), Some(b','), BLOCK);
+        let mut blocks = TextBlocks::new(stream(reader), b"1,2\n3".to_vec(), RowEnds::Csv(b','), BLOCK);
         let mut block = Block::default();
         let mut next = || {
             block.clear();

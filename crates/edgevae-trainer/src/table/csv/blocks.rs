@@ -9,7 +9,7 @@ use crate::table::block::{Block, Counts};
 use crate::table::error::{DataError, Problem};
 use crate::table::options::ReadOptions;
 use crate::table::source::{Input, Parse, Source};
-use crate::table::text::{BLOCK, TextBlocks};
+use crate::table::text::{BLOCK, RowEnds, TextBlocks};
 
 /// Opens a CSV stream; `name` is its name in messages.
 ///
@@ -29,7 +29,7 @@ pub(super) fn blocks_of(input: Input, name: String, options: &ReadOptions, size:
         extra_columns: columns.extra_columns(),
         has_labels: columns.selection.label.is_some(),
         before: Counts { lines, ..Counts::default() },
-        take: Box::new(TextBlocks::new(input, rest, Some(columns.delimiter), size)),
+        take: Box::new(TextBlocks::new(input, rest, RowEnds::Csv(columns.delimiter), size)),
         parse: Arc::new(CsvBlock { plain: Plain::new(&columns), columns }),
     })
 }
