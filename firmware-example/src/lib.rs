@@ -131,7 +131,7 @@ mod tests {
 
     /// A score is the reading itself; what is not finite has none.
     fn score([reading]: &[f32; 1]) -> Result<Verdict, ScoreError> {
-        let verdict = Verdict { score: *reading, is_anomaly: *reading > 1.0 };
+        let verdict = Verdict { score: *reading, is_anomaly: *reading > 1.0, out_of_range: false };
         if reading.is_finite() { Ok(verdict) } else { Err(ScoreError::NonFinite { index: 0 }) }
     }
 
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_sample_without_a_score_is_a_fault_and_never_normal() {
-        let verdict = |is_anomaly| Ok(Verdict { score: 1.0, is_anomaly });
+        let verdict = |is_anomaly| Ok(Verdict { score: 1.0, is_anomaly, out_of_range: false });
         assert_eq!(State::from(verdict(false)), State::Normal);
         assert_eq!(State::from(verdict(true)), State::Anomaly);
         assert_eq!(State::from(Err(ScoreError::NonFinite { index: 0 })), State::SensorFault);

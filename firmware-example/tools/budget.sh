@@ -92,7 +92,7 @@ an386,load_stack,512
 an386,score_instructions,17000
 microbit,score_instructions,960000
 virt,score_instructions,560000
-an386,code_flash_int8,6144
+an386,code_flash_int8,6200
 an386,score_instructions_int8,11500
 microbit,score_instructions_int8,42000
 virt,score_instructions_int8,28000

@@ -1,11 +1,11 @@
-//! `slots::newest` on any two slots, for every kind of model.
+//! `Slots::open` on any two slots, for every kind of model.
 //!
 //! The first two bytes are the length of the first slot; the rest is the second.
 #![no_main]
 
 use edgevae_core::format::TENSOR_ALIGN;
-use edgevae_core::slots::{self, RECORD_LEN, Record};
-use edgevae_core::{QuantizedModel, RawModel};
+use edgevae_core::slots::{RECORD_LEN, Record, Slots};
+use edgevae_core::{Model, OwnedDetector, QuantizedModel, RawModel};
 use edgevae_fuzz::{Aligned, file_len, seal};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
@@ -24,12 +24,17 @@ fuzz_target!(|input: &[u8]| {
     }
     let (a, b) = input.split_at(second(input));
     let (a, b) = (Aligned::new(&a[FIRST..]), Aligned::new(b));
-    if let Ok(newest) = slots::newest(a.bytes(), b.bytes()) {
-        assert!(newest.model.threshold() > 0.0 || newest.model.may_be_negative());
+    let slots = Slots::new(a.bytes(), b.bytes());
+    if let Ok(newest) = slots.open::<Model>() {
+        assert!(newest.loaded.threshold() > 0.0 || newest.loaded.may_be_negative());
         assert_eq!(newest.next_sequence(), newest.sequence.wrapping_add(1));
     }
-    let _ = slots::newest_by(a.bytes(), b.bytes(), QuantizedModel::from_bytes);
-    let _ = slots::newest_by(a.bytes(), b.bytes(), RawModel::from_bytes);
+    let _ = slots.open::<QuantizedModel>();
+    let _ = slots.open::<RawModel>();
+    // A model that does not fit is no reason to have no detector.
+    if let Ok(newest) = slots.open::<OwnedDetector<3, 5>>() {
+        assert_eq!(newest.loaded.model().inputs(), 3);
+    }
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

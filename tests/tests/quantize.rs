@@ -75,7 +75,7 @@ fn a_reading_out_of_range_is_an_anomaly_and_said_so() {
     let ran = edgevae(dir.path(), "score --model m8.evae --data far.csv --out -");
     let marks: Vec<&str> = ran.stdout.lines().skip(1).map(|line| &line[line.len() - 3..]).collect();
     assert_eq!(marks, ["0,0", "1,1", "1,1", "1,1"], "{}", ran.stdout);
-    assert!(ran.stderr.contains("3 have a reading beyond what the int8 model can tell apart"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 have a reading beyond the range of the model"), "{}", ran.stderr);
 
     fs::write(dir.path().join("labelled.csv"), "a,b,c,fault\n0.5,1,5,0\n1e6,1,5,1\n0.5,-1e30,5,1\n").unwrap();
     let evaluate = "evaluate --model m8.evae --data labelled.csv --label fault --quiet";
@@ -83,7 +83,7 @@ fn a_reading_out_of_range_is_an_anomaly_and_said_so() {
     assert_eq!((found["recall"].as_f64(), found["roc_auc"].as_f64()), (Some(1.0), Some(1.0)), "{found}");
     edgevae(dir.path(), "calibrate --model m8.evae --data far.csv --quantile 0.5 --out m9.evae --quiet").fails_with(&[
         "far.csv",
-        "beyond what the int8 model can tell apart",
+        "a reading out of the model's range",
         "quantize the float model",
     ]);
 }

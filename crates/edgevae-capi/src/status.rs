@@ -50,7 +50,7 @@ impl From<LoadError> for edgevae_status {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::NotAModel => Self::NotAModel,
-            LoadError::NewerVersion { .. } => Self::NewerVersion,
+            LoadError::NewerVersion { .. } | LoadError::Newer => Self::NewerVersion,
             LoadError::Truncated { .. } => Self::Truncated,
             LoadError::TrailingBytes { .. } => Self::TrailingBytes,
             LoadError::Checksum { .. } => Self::Checksum,

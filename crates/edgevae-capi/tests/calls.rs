@@ -1,7 +1,7 @@
 //! The functions as C calls them.
 
 use edgevae::*;
-use edgevae_core::{Detector, Model};
+use edgevae_core::{Detector, LoadError, Model};
 
 static MODEL: &[u8] = edgevae_core::include_model!("../../edgevae-core/tests/data/small-v1.evae");
 const SAMPLE: [f32; 3] = [21.5, -2.75, 101_364.0];
@@ -38,6 +38,32 @@ fn scores_are_those_of_the_rust_interface_to_the_bit() {
     assert_eq!(explain(&mut contributions, &mut scratch), edgevae_status::Ok);
     assert_eq!(contributions, detector.explain());
     assert_eq!(explain(&mut contributions[..2], &mut scratch), edgevae_status::WrongLength);
+}
+
+#[test]
+fn a_raw_row_model_and_a_file_of_a_newer_edgevae_have_a_status_of_their_own_whatever_is_compiled_in() {
+    static RAW: &[u8] = edgevae_core::include_model!("../../edgevae-core/tests/data/small-v2.evae");
+    assert_eq!(load(RAW).0, edgevae_status::NeedsEncoder);
+    assert_eq!(edgevae_status::NeedsEncoder as i32, 17);
+    let statuses = [LoadError::Newer, LoadError::NewerVersion { found: 9, supported: 3 }].map(edgevae_status::from);
+    assert_eq!(statuses, [edgevae_status::NewerVersion; 2]);
+}
+
+#[test]
+fn a_reading_far_out_is_an_anomaly_and_its_feature_contributes_most() {
+    let (_, model) = load(MODEL);
+    let (mut scratch, mut verdict, mut contributions) = ([0.0; 13], edgevae_verdict::default(), [0.0; 3]);
+    for feature in 0..3 {
+        let mut sample = SAMPLE;
+        sample[feature] = 1e15;
+        // SAFETY: a loaded model, and arrays with their own lengths.
+        unsafe {
+            edgevae_score(model.as_ptr(), scratch.as_mut_ptr(), 13, sample.as_ptr(), 3, &mut verdict);
+            edgevae_explain(model.as_ptr(), scratch.as_mut_ptr(), 13, contributions.as_mut_ptr(), 3);
+        }
+        let most = contributions.iter().copied().fold(0.0, f32::max);
+        assert!(verdict.is_anomaly && contributions[feature] == most, "{contributions:?}");
+    }
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! A model and the scratch memory that scoring needs.
 
+use core::borrow::Borrow;
+
+use crate::arithmetic::check_arithmetic;
 use crate::error::{LoadError, ScoreError};
 use crate::explain::{self, Contribution};
 use crate::head::Representation;
+use crate::load::Load;
 use crate::memory;
 use crate::model::Model;
+use crate::range;
 use crate::score::{self, Buffers, Verdict};
 
 fn check_fit(model: &Model<'_>, detector: (usize, usize, usize)) -> Result<(), LoadError> {
+    check_arithmetic()?;
     let (detector_inputs, detector_width, detector_memory) = detector;
     let (inputs, width, memory) = (model.inputs(), model.width(), model.memory_len());
     if inputs == detector_inputs && width <= detector_width && memory <= detector_memory {
@@ -19,9 +25,9 @@ fn check_fit(model: &Model<'_>, detector: (usize, usize, usize)) -> Result<(), L
 /// Scores samples of `IN` features with a model whose layers are at most `WIDTH` wide and whose heads need `MEMORY`
 /// numbers of memory at most; the reconstruction error needs none.
 ///
-/// It owns all the memory that scoring needs: `4 * (IN + 2 * WIDTH + MEMORY)` bytes and a reference. The dimensions of a
-/// model are data, the *capacity* of a detector is its type: one firmware image takes a new model file without a rebuild.
-/// `edgevae inspect` prints the type that a model asks for.
+/// It owns all the memory that scoring needs: `4 * (IN + 2 * WIDTH + MEMORY)` bytes and a reference to the model, or, as
+/// an [`OwnedDetector`], the model itself. The dimensions of a model are data, the *capacity* of a detector is its type:
+/// one firmware image takes a new model file without a rebuild. `edgevae inspect` prints the type that a model asks for.
 ///
 /// # Examples
 /// ```
@@ -40,27 +46,88 @@ fn check_fit(model: &Model<'_>, detector: (usize, usize, usize)) -> Result<(), L
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Detector<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize = 0> {
-    model: &'m Model<'m>,
+pub struct Detector<
+    'm,
+    const IN: usize,
+    const WIDTH: usize,
+    const MEMORY: usize = 0,
+    M: Borrow<Model<'m>> = &'m Model<'m>,
+> {
+    model: M,
+    arrays: Arrays<IN, WIDTH, MEMORY>,
+    file: core::marker::PhantomData<&'m [u8]>,
+}
+
+/// A [`Detector`] that owns its view of the model: a function can load and return it, a struct can hold it.
+///
+/// # Examples
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use edgevae_core::{Load, LoadError, OwnedDetector};
+///
+/// fn pump() -> Result<OwnedDetector<'static, 3, 5>, LoadError> {
+///     OwnedDetector::load(edgevae_core::include_model!("../tests/data/small-v1.evae"))
+/// }
+/// let verdict = pump()?.score(&[35.0, 1.0, 99_999.0])?;
+/// # Ok(()) }
+/// ```
+pub type OwnedDetector<'a, const IN: usize, const WIDTH: usize, const MEMORY: usize = 0> =
+    Detector<'a, IN, WIDTH, MEMORY, Model<'a>>;
+
+/// What scoring writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrays<const IN: usize, const WIDTH: usize, const MEMORY: usize> {
     residual: [f32; IN],
     front: [f32; WIDTH],
     back: [f32; WIDTH],
     memory: [f32; MEMORY],
 }
 
-impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, IN, WIDTH, MEMORY> {
-    /// Makes a detector for a model.
+impl<const IN: usize, const WIDTH: usize, const MEMORY: usize> Arrays<IN, WIDTH, MEMORY> {
+    /// Arrays for a model.
+    ///
+    /// # Errors
+    /// [`LoadError::WrongShape`], [`LoadError::FlushToZero`].
+    #[inline(always)]
+    pub fn of(model: &Model<'_>) -> Result<Self, LoadError> {
+        const { assert!(IN > 0 && WIDTH > 0, "a detector needs at least one input and a width of at least one") };
+        check_fit(model, (IN, WIDTH, MEMORY))?;
+        Ok(Self { residual: [0.0; IN], front: [0.0; WIDTH], back: [0.0; WIDTH], memory: [0.0; MEMORY] })
+    }
+
+    #[inline(always)]
+    pub fn score(&mut self, model: &Model<'_>, sample: &[f32; IN]) -> Result<Verdict, ScoreError> {
+        let Self { residual, front, back, memory } = self;
+        score::score(model, sample, Buffers { residual, front, back, memory })
+    }
+
+    pub fn explain(&self, model: &Model<'_>) -> [f32; IN] {
+        let mut contributions = [0.0; IN];
+        model.explain(&memory::representation(model, &self.residual, &self.memory), &mut contributions);
+        range::raise(&self.front, &self.back, &mut contributions);
+        contributions
+    }
+}
+
+impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize, M: Borrow<Model<'m>>>
+    Detector<'m, IN, WIDTH, MEMORY, M>
+{
+    /// Makes a detector for a model, given by reference or, for an [`OwnedDetector`], by value.
     ///
     /// # Errors
     /// [`LoadError::WrongShape`] when the model has other than `IN` inputs, a layer wider than `WIDTH`, or heads that
-    /// need more than `MEMORY`.
+    /// need more than `MEMORY`; [`LoadError::FlushToZero`].
     ///
     /// # Panics
     /// Never.
-    pub fn new(model: &'m Model<'m>) -> Result<Self, LoadError> {
-        const { assert!(IN > 0 && WIDTH > 0, "a detector needs at least one input and a width of at least one") };
-        check_fit(model, (IN, WIDTH, MEMORY))?;
-        Ok(Self { model, residual: [0.0; IN], front: [0.0; WIDTH], back: [0.0; WIDTH], memory: [0.0; MEMORY] })
+    pub fn new(model: M) -> Result<Self, LoadError> {
+        let arrays = Arrays::of(model.borrow())?;
+        Ok(Self { model, arrays, file: core::marker::PhantomData })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<'m> {
+        self.model.borrow()
     }
 
     /// Scores one sample in raw sensor units.
@@ -78,12 +145,12 @@ impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, 
     /// # Panics
     /// Never.
     pub fn score(&mut self, sample: &[f32; IN]) -> Result<Verdict, ScoreError> {
-        let Self { model, residual, front, back, memory } = self;
-        score::score(model, sample, Buffers { residual, front, back, memory })
+        self.arrays.score(self.model.borrow(), sample)
     }
 
     /// What each feature of the sample that was scored last contributes to its score: which sensor is it? The squared
-    /// error for the reconstruction error, for other heads what [`Model::explain`] says. Without meaning before the first
+    /// error for the reconstruction error, for other heads what [`Model::explain`] says; a reading
+    /// [out of range](Verdict::out_of_range) contributes more than all others together. Without meaning before the first
     /// sample and after an error.
     ///
     /// # Cost
@@ -92,9 +159,7 @@ impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, 
     /// # Panics
     /// Never.
     pub fn explain(&self) -> [f32; IN] {
-        let mut contributions = [0.0; IN];
-        self.model.explain(&memory::representation(self.model, &self.residual, &self.memory), &mut contributions);
-        contributions
+        self.arrays.explain(self.model.borrow())
     }
 
     /// The `K` features that contribute most to the score of the sample that was scored last, the largest first; see
@@ -110,6 +175,12 @@ impl<'m, const IN: usize, const WIDTH: usize, const MEMORY: usize> Detector<'m, 
         let mut slots = [Contribution::default(); K];
         explain::largest(&self.explain(), &mut slots);
         slots
+    }
+}
+
+impl<'a, const IN: usize, const WIDTH: usize, const MEMORY: usize> Load<'a> for OwnedDetector<'a, IN, WIDTH, MEMORY> {
+    fn load(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        Self::new(Model::from_bytes(bytes)?)
     }
 }
 
@@ -129,7 +200,7 @@ impl<'m> SliceDetector<'m> {
     /// Makes a detector that works in `scratch`, [`Model::scratch_len`] numbers or more.
     ///
     /// # Errors
-    /// [`LoadError::WrongShape`] when `scratch` is too small.
+    /// [`LoadError::WrongShape`] when `scratch` is too small; [`LoadError::FlushToZero`].
     ///
     /// # Panics
     /// Never.
@@ -160,6 +231,7 @@ impl<'m> SliceDetector<'m> {
     /// Never.
     pub fn explain(&self, contributions: &mut [f32]) {
         self.model.explain(&self.representation(), contributions);
+        range::raise(self.front, self.back, contributions);
     }
 
     /// What the network made of the sample that was scored last; see [`Detector::explain`].

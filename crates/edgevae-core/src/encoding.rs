@@ -3,7 +3,7 @@
 use core::f32::consts::TAU;
 
 use crate::error::{LoadError, ScoreError};
-use crate::format::input::{Absent, Checked, Column, Columns, Kind, WindowSpec};
+use crate::format::input::{Absent, Checked, Clock, Column, Columns, Kind, WindowSpec};
 
 /// Encodes raw rows: numbers as they are, categories one-hot with a class for all others, cyclic readings as sine and
 /// cosine, missing readings filled and, where the file says so, indicated.
@@ -25,12 +25,12 @@ impl<'a> Encoder<'a> {
     /// Checks an input section by itself, as [`RawModel`](crate::RawModel) does in a file; with it comes the window.
     ///
     /// # Errors
-    /// [`LoadError::Input`].
+    /// [`LoadError::Input`], [`LoadError::Newer`].
     ///
     /// # Panics
     /// Never.
     pub fn of_section(section: &'a [u8]) -> Result<(Self, WindowSpec), LoadError> {
-        let section = Checked::of(section).ok_or(LoadError::Input)?;
+        let section = Checked::of(section)?;
         Ok((Self::new(section), section.window))
     }
 
@@ -117,26 +117,47 @@ fn encode(column: &Column<'_>, raw: f32, features: &mut [f32]) -> Option<()> {
     match column.kind {
         Kind::Category { other, .. } => one_hot(raw, other, values),
         Kind::Cyclic { .. } if is_missing => values.fill(0.0),
-        Kind::Cyclic { period, .. } => {
+        Kind::Cyclic { period, of } => {
             let turns = raw / period;
             // Beyond `f32` for a short period: there is no place on the circle.
             if turns.is_infinite() {
                 return None;
             }
-            let angle = TAU * (turns - libm::floorf(turns));
             let [sine, cosine] = values else { return None };
-            (*sine, *cosine) = (libm::sinf(angle), libm::cosf(angle));
+            (*sine, *cosine) = if is_on_circle(turns, of) {
+                let angle = TAU * (turns - libm::floorf(turns));
+                (libm::sinf(angle), libm::cosf(angle))
+            } else {
+                (FAR, FAR)
+            };
         }
         Kind::Number | Kind::Boolean => values.fill(if is_missing { fill? } else { raw }),
     }
     Some(())
 }
 
+/// Sine and cosine of a cyclic reading that no clock or dial shows: far beyond the limit of any model, in a window too.
+const FAR: f32 = 1e9;
+
+/// Whether a reading, in periods, can be one of a cyclic column. A clock may be late by a leap second, a year have 366 days
+/// and a dial overshoot: one part in 256 is granted.
+fn is_on_circle(turns: f32, of: Clock) -> bool {
+    const GRACE: f32 = 1.0 / 256.0;
+    let (least, most) = match of {
+        Clock::Value | Clock::Day | Clock::Week | Clock::Year => (0.0, 1.0),
+        Clock::Signed => (-0.5, 0.5),
+        // Beyond, `f32` tells fewer than 128 places of the circle apart.
+        Clock::Turns => (-65_536.0, 65_536.0),
+    };
+    turns >= least - GRACE && turns <= most + GRACE
+}
+
 /// The last of the features is for what is none of the levels; a missing reading has none at all.
 fn one_hot(raw: f32, other: f32, features: &mut [f32]) {
     let Some((others, levels)) = features.split_last_mut() else { return };
     let mut is_level = false;
-    for (level, feature) in (0_u16..).zip(levels) {
+    // The levels first: with 65,535 of them there is no number after the last.
+    for (feature, level) in levels.iter_mut().zip(0_u16..) {
         let hit = raw == f32::from(level);
         is_level |= hit;
         *feature = if hit { 1.0 } else { 0.0 };

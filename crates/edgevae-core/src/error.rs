@@ -102,7 +102,11 @@ pub enum LoadError {
         /// Which head.
         head: &'static str,
     },
-    /// The threshold is not finite, or not positive where a score cannot be negative.
+    /// The processor treats subnormal numbers as zero, so that scores would have other bits: clear FPSCR.FZ (Arm) or the
+    /// bits FTZ and DAZ of MXCSR (x86) before a detector is made.
+    FlushToZero,
+    /// The threshold is not finite, or not positive where a score cannot be negative; or the integer threshold of an int8
+    /// model is not the one that the file shows to people.
     Threshold,
     /// The model does not fit this detector: another number of inputs, a layer wider than its buffers, or heads that
     /// need more memory.
@@ -179,7 +183,10 @@ impl fmt::Display for LoadError {
             Self::Head { head } => {
                 write!(f, "the head `{head}` cannot score with what the file holds; train the model again")
             }
-            Self::Threshold => f.write_str("the threshold is not a positive finite number; calibrate the model again"),
+            Self::FlushToZero => f.write_str(
+                "flush-to-zero is on, which changes scores; clear FPSCR.FZ (Arm) or FTZ and DAZ of MXCSR (x86)",
+            ),
+            Self::Threshold => f.write_str("the threshold is not a positive finite number, or not the one that the file shows; calibrate the model again"),
             Self::WrongShape { inputs, width, memory, detector_inputs, detector_width, detector_memory } => write!(
                 f,
                 "the model is a Detector::<{inputs}, {width}, {memory}> (inputs, widest layer, memory of its heads) or \

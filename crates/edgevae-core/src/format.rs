@@ -288,7 +288,7 @@ pub(crate) fn decode<'a>(
 #[cfg(feature = "int8")]
 pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
     let mut header = Header::empty();
-    let read = bytes.get(HEADER_AT..).and_then(|bytes| Reader(bytes).header(&mut header));
+    let read = bytes.get(HEADER_AT..).and_then(|bytes| Reader::new(bytes).header(&mut header));
     debug_assert!(read.is_some(), "the file was decoded before");
     header
 }
@@ -296,11 +296,15 @@ pub(crate) fn header(bytes: &[u8]) -> Header<'_> {
 /// The sections of a file that was decoded before.
 #[cfg(feature = "int8")]
 pub(crate) fn sections(bytes: &[u8]) -> Sections<'_> {
-    let (mut reader, mut sections) = (Reader(bytes.get(HEADER_AT..).unwrap_or(&[])), Sections::default());
-    let version = bytes.get(LENGTH_AT - 1).copied().unwrap_or(VERSION);
-    let read = reader.header(&mut Header::empty()).and_then(|()| sections.read(&mut reader, version).ok());
+    let body = bytes.split_last_chunk::<CRC_LEN>().and_then(|(body, _)| body.get(HEADER_AT..));
+    let (mut reader, mut sections) = (Reader::new(body.unwrap_or(&[])), Sections::default());
+    let read = reader.header(&mut Header::empty()).and_then(|()| sections.read(&mut reader, version(bytes)));
     debug_assert!(read.is_some(), "the file was decoded before");
     sections
+}
+
+fn version(bytes: &[u8]) -> u8 {
+    bytes.get(LENGTH_AT - 1).copied().unwrap_or(VERSION)
 }
 
 /// What lies between a file's header and its tensors; empty where the file has none.
@@ -313,17 +317,22 @@ pub(crate) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// Reads those that a file of `version` has.
-    fn read(&mut self, reader: &mut Reader<'a>, version: u8) -> Result<(), LoadError> {
+    /// Reads what follows the header in a file of `version`, and returns the tensors.
+    #[inline(always)]
+    fn read(&mut self, reader: &mut Reader<'a>, version: u8) -> Option<&'a [u8]> {
         if version >= VERSION_WITH_INPUT {
-            self.input = reader.bytes().ok_or(LoadError::Malformed)?;
+            self.input = reader.slice()?;
+            if version >= VERSION_WITH_EXTRAS {
+                self.extras = reader.slice()?;
+                extras::check(self.extras, reader)?;
+            } else if self.input.is_empty() {
+                // An input section has at least one column.
+                return None;
+            }
         }
-        if version >= VERSION_WITH_EXTRAS {
-            self.extras = reader.bytes().ok_or(LoadError::Malformed)?;
-            extras::check(self.extras)?;
-        }
-        // An input section has at least one column.
-        if version == VERSION_WITH_INPUT && self.input.is_empty() { Err(LoadError::Malformed) } else { Ok(()) }
+        let (pad, tensors) = (reader.slice()?, reader.slice()?);
+        let is_pad = pad.len() < TENSOR_ALIGN && pad.iter().all(|&byte| byte == 0);
+        (is_pad && reader.bytes.is_empty()).then_some(tensors)
     }
 
     /// That the file takes encoded rows.
@@ -354,14 +363,11 @@ pub(crate) fn decode_words<'a>(
     if stored != computed {
         return Err(LoadError::Checksum { stored, computed });
     }
-    let mut reader = Reader(body.get(HEADER_AT..).ok_or(LoadError::Malformed)?);
-    reader.header(header).filter(|()| is_utf8(header.tool)).ok_or(LoadError::Malformed)?;
-    sections.read(&mut reader, bytes.get(LENGTH_AT - 1).copied().unwrap_or(VERSION))?;
-    let pad = reader.bytes().ok_or(LoadError::Malformed)?;
-    let tensors = reader.bytes().ok_or(LoadError::Malformed)?;
-    if !reader.0.is_empty() || pad.len() >= TENSOR_ALIGN || pad.iter().any(|&byte| byte != 0) {
-        return Err(LoadError::Malformed);
-    }
+    let mut reader = Reader::new(body.get(HEADER_AT..).unwrap_or(&[]));
+    let tensors = reader.header(header).and_then(|()| sections.read(&mut reader, version(bytes)));
+    let Some(tensors) = tensors.filter(|_| is_utf8(header.tool)) else {
+        return Err(if reader.newer { LoadError::Newer } else { LoadError::Malformed });
+    };
     bytemuck::try_cast_slice(tensors).map_err(|error| match error {
         bytemuck::PodCastError::TargetAlignmentGreaterAndInputNotAligned => LoadError::Misaligned,
         _ => LoadError::Shapes,
@@ -370,11 +376,11 @@ pub(crate) fn decode_words<'a>(
 
 /// How many strings there are in [`Header::names`]; `None` for bytes that are no strings.
 pub(crate) fn count_names(names: &[u8]) -> Option<usize> {
-    let mut reader = Reader(names);
+    let mut reader = Reader::new(names);
     let mut count = 0_usize;
-    while !reader.0.is_empty() {
+    while !reader.bytes.is_empty() {
         count = count.checked_add(1)?;
-        if !is_utf8(reader.bytes()?) {
+        if !is_utf8(reader.slice()?) {
             return None;
         }
     }
@@ -395,12 +401,18 @@ impl<'a> Iterator for Names<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let mut reader = Reader(self.0);
+        let mut reader = Reader::new(self.0);
         let name = reader.str()?;
-        self.0 = reader.0;
+        self.0 = reader.bytes;
         Some(name)
     }
 }
+
+// The x87 unit rounds sums to 80 bits: other scores than those of the desk.
+#[cfg(all(target_arch = "x86", not(target_feature = "sse2")))]
+compile_error!(
+    "edgevae-core needs SSE2 on x86: the x87 unit gives other bits; build for i686 or with -C target-feature=+sse2"
+);
 
 // The tensors are read in place as the machine's own numbers.
 #[cfg(target_endian = "big")]

@@ -36,6 +36,7 @@
 extern crate std;
 
 mod activation;
+mod arithmetic;
 mod crc;
 mod dense;
 mod detector;
@@ -45,12 +46,14 @@ mod error;
 pub mod explain;
 pub mod format;
 pub mod head;
+mod load;
 mod memory;
 mod model;
 #[cfg(any(kani, test))]
 mod proofs;
 #[cfg(feature = "int8")]
 pub mod quant;
+pub mod range;
 #[cfg(feature = "encoding")]
 mod raw;
 mod scaler;
@@ -61,16 +64,18 @@ mod soft;
 #[cfg(feature = "encoding")]
 mod window;
 
+pub use arithmetic::check_arithmetic;
 pub use dense::Dense;
-pub use detector::{Detector, SliceDetector};
+pub use detector::{Detector, OwnedDetector, SliceDetector};
 #[cfg(feature = "encoding")]
 pub use encoding::Encoder;
 pub use error::{LoadError, ScoreError};
+pub use load::Load;
 pub use model::{Layers, Model};
 #[cfg(feature = "int8")]
-pub use quant::{QuantizedDetector, QuantizedModel, QuantizedVerdict, SliceQuantizedDetector};
+pub use quant::{OwnedQuantizedDetector, QuantizedDetector, QuantizedModel, QuantizedVerdict, SliceQuantizedDetector};
 #[cfg(feature = "encoding")]
-pub use raw::{RawDetector, RawModel};
+pub use raw::{OwnedRawDetector, RawDetector, RawModel};
 pub use scaler::{clip, standardize};
 pub use score::Verdict;
 #[cfg(feature = "signature")]

@@ -2,11 +2,14 @@
 
 use crate::dense::{Dense, keep_rolled};
 use crate::error::LoadError;
+use crate::format::extras::RANGE;
 use crate::format::{
     self, Activation, Calibration, DecoderVariance, Extras, HeadKind, HeadSpec, Header, Missing, Names, Sections,
 };
 use crate::head::{HAVE_PACKED, HAVE_TENSORS, Head as _, HeadCost, Heads, Needs, Sizes};
 use crate::memory::Memory;
+use crate::range;
+use crate::scaler::standardize;
 
 /// A model file, checked once and then read in place: weights stay where the file is.
 #[derive(Clone, Debug)]
@@ -14,6 +17,7 @@ pub struct Model<'a> {
     header: Header<'a>,
     extras: &'a [u8],
     tensors: &'a [f32],
+    range_limit: f32,
 }
 
 impl<'a> Model<'a> {
@@ -50,13 +54,17 @@ impl<'a> Model<'a> {
 
     #[inline(always)]
     fn empty() -> Self {
-        Self { header: Header::empty(), extras: &[], tensors: &[] }
+        Self { header: Header::empty(), extras: &[], tensors: &[], range_limit: range::LIMIT }
     }
 
     fn load(&mut self, bytes: &'a [u8]) -> Result<Sections<'a>, LoadError> {
         let mut sections = Sections::default();
         self.tensors = format::decode(bytes, &mut self.header, &mut sections)?;
         self.extras = sections.extras;
+        if let Some(limit) = self.extra(RANGE) {
+            let limit = limit.try_into().map_or(0.0, f32::from_le_bytes);
+            self.range_limit = if limit > 0.0 { limit } else { return Err(LoadError::Malformed) };
+        }
         Ok(sections)
     }
 
@@ -250,6 +258,27 @@ impl<'a> Model<'a> {
     #[inline]
     pub fn is_anomaly(&self, score: f32) -> bool {
         score > self.threshold()
+    }
+
+    /// Scales from the centre of the training rows beyond which a reading is out of range: an anomaly whatever the score.
+    #[inline]
+    pub fn range_limit(&self) -> f32 {
+        self.range_limit
+    }
+
+    /// Whether a reading of the sample is out of range; a missing one is not.
+    ///
+    /// # Shapes
+    /// `sample`: `[IN]`, raw units.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn is_out_of_range(&self, sample: &[f32]) -> bool {
+        let scaler = self.means().iter().zip(self.reciprocals());
+        sample
+            .iter()
+            .zip(scaler)
+            .any(|(&raw, (&mean, &reciprocal))| standardize(raw, mean, reciprocal).abs() > self.range_limit)
     }
 
     /// Where the threshold comes from.

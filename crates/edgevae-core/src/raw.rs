@@ -1,9 +1,13 @@
 //! A model that takes raw rows: encoder, window and network in one file.
 
-use crate::detector::Detector;
+use core::borrow::Borrow;
+
+use crate::detector::Arrays;
 use crate::encoding::Encoder;
 use crate::error::{LoadError, ScoreError};
+use crate::explain::{self, Contribution};
 use crate::format::input::{Checked, WindowFeatures, WindowSpec};
+use crate::load::Load;
 use crate::model::Model;
 use crate::score::Verdict;
 use crate::window::Window;
@@ -32,7 +36,7 @@ impl<'a> RawModel<'a> {
         if section.is_empty() {
             return Err(LoadError::NoEncoder);
         }
-        let section = Checked::of(section).ok_or(LoadError::Input)?;
+        let section = Checked::of(section)?;
         if section.window != WindowSpec::ROW && !cfg!(feature = "window") {
             return Err(LoadError::NotCompiled { feature: "window" });
         }
@@ -85,9 +89,9 @@ impl<'a> RawModel<'a> {
 }
 
 /// Scores a series of raw rows, each `RAW` readings: `ENCODED` features of a row, windows of `ROWS` rows (1 where each row
-/// is a sample), and a [`Detector`] of `IN`, `WIDTH` and `MEMORY`.
+/// is a sample), and as for a [`Detector`](crate::Detector) `IN`, `WIDTH` and `MEMORY`.
 ///
-/// `edgevae inspect` prints the type that a model asks for.
+/// `edgevae inspect` prints the type that a model asks for. An [`OwnedRawDetector`] owns its view of the model.
 ///
 /// # Examples
 /// ```
@@ -112,13 +116,26 @@ pub struct RawDetector<
     const IN: usize,
     const WIDTH: usize,
     const MEMORY: usize = 0,
+    M: Borrow<RawModel<'m>> = &'m RawModel<'m>,
 > {
-    model: &'m RawModel<'m>,
+    model: M,
     window: Window<ENCODED, ROWS>,
     row: [f32; ENCODED],
     sample: [f32; IN],
-    detector: Detector<'m, IN, WIDTH, MEMORY>,
+    arrays: Arrays<IN, WIDTH, MEMORY>,
+    file: core::marker::PhantomData<&'m [u8]>,
 }
+
+/// A [`RawDetector`] that owns its view of the model: a function can load and return it, a struct can hold it.
+pub type OwnedRawDetector<
+    'a,
+    const RAW: usize,
+    const ENCODED: usize,
+    const ROWS: usize,
+    const IN: usize,
+    const WIDTH: usize,
+    const MEMORY: usize = 0,
+> = RawDetector<'a, RAW, ENCODED, ROWS, IN, WIDTH, MEMORY, RawModel<'a>>;
 
 impl<
     'm,
@@ -128,56 +145,98 @@ impl<
     const IN: usize,
     const WIDTH: usize,
     const MEMORY: usize,
-> RawDetector<'m, RAW, ENCODED, ROWS, IN, WIDTH, MEMORY>
+    M: Borrow<RawModel<'m>>,
+> RawDetector<'m, RAW, ENCODED, ROWS, IN, WIDTH, MEMORY, M>
 {
-    /// Makes a detector for a model.
+    /// Makes a detector for a model, given by reference or, for an [`OwnedRawDetector`], by value.
     ///
     /// # Errors
     /// [`LoadError::WrongInput`] when the model has another number of raw columns, features or rows of a window;
-    /// [`LoadError::WrongShape`] as [`Detector::new`].
+    /// [`LoadError::WrongShape`] and [`LoadError::FlushToZero`] as [`Detector::new`](crate::Detector::new).
     ///
     /// # Panics
     /// Never.
-    pub fn new(model: &'m RawModel<'m>) -> Result<Self, LoadError> {
-        let (raw, encoded, rows) = (model.encoder.raw(), model.encoder.encoded(), usize::from(model.window.rows));
-        let window = Window::new(model.window).filter(|_| raw == RAW && encoded == ENCODED);
+    pub fn new(model: M) -> Result<Self, LoadError> {
+        let RawModel { encoder, window, model: network } = model.borrow();
+        let (raw, encoded, rows) = (encoder.raw(), encoder.encoded(), usize::from(window.rows));
+        let window = Window::new(*window).filter(|_| raw == RAW && encoded == ENCODED);
         let window = window.ok_or(LoadError::WrongInput { raw, encoded, rows })?;
-        let detector = Detector::new(&model.model)?;
-        Ok(Self { model, window, row: [0.0; ENCODED], sample: [0.0; IN], detector })
+        let arrays = Arrays::of(network)?;
+        Ok(Self { model, window, row: [0.0; ENCODED], sample: [0.0; IN], arrays, file: core::marker::PhantomData })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &RawModel<'m> {
+        self.model.borrow()
     }
 
     /// Takes the next raw row; a verdict when one is due: on every row without a window, else on the last row of each
     /// window.
     ///
     /// # Errors
-    /// A [`ScoreError`] that names the raw column: a sensor fault, never normal. The window then begins anew with the next
-    /// row, so that no verdict looks across the fault.
+    /// A [`ScoreError`] that names the raw column where there is one: a fault, never normal. After any error the window
+    /// begins anew with the next row, so that no verdict looks across the fault.
     ///
     /// # Panics
     /// Never.
     pub fn push(&mut self, raw: &[f32; RAW]) -> Result<Option<Verdict>, ScoreError> {
-        let Self { model, window, row, sample, detector } = self;
-        if let Err(error) = model.encoder.encode(raw, row) {
-            window.clear();
-            return Err(error);
+        let outcome = self.try_push(raw);
+        if outcome.is_err() {
+            self.window.clear();
         }
+        outcome
+    }
+
+    #[inline(always)]
+    fn try_push(&mut self, raw: &[f32; RAW]) -> Result<Option<Verdict>, ScoreError> {
+        let Self { model, window, row, sample, arrays, .. } = self;
+        let model = (*model).borrow();
+        model.encoder.encode(raw, row)?;
         if !window.push(row, sample) {
             return Ok(None);
         }
-        detector.score(sample).map(Some).map_err(|error| match error {
+        arrays.score(&model.model, sample).map(Some).map_err(|error| match error {
             ScoreError::NonFinite { index } => ScoreError::NonFinite { index: model.raw_of(index) },
             error => error,
         })
     }
 
     /// What each raw column contributes to the score of the last verdict: the sum over the features that it became. See
-    /// [`Detector::explain`].
+    /// [`Detector::explain`](crate::Detector::explain).
     ///
     /// # Panics
     /// Never.
     pub fn explain(&self) -> [f32; RAW] {
+        let model = self.model.borrow();
         let mut raw = [0.0; RAW];
-        self.model.attribute(&self.detector.explain(), &mut raw);
+        model.attribute(&self.arrays.explain(&model.model), &mut raw);
         raw
+    }
+
+    /// The `K` raw columns that contribute most to the score of the last verdict, the largest first. More than there are
+    /// does not compile.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn largest<const K: usize>(&self) -> [Contribution; K] {
+        const { assert!(K <= RAW, "there are only so many columns") };
+        let mut slots = [Contribution::default(); K];
+        explain::largest(&self.explain(), &mut slots);
+        slots
+    }
+}
+
+impl<
+    'a,
+    const RAW: usize,
+    const ENCODED: usize,
+    const ROWS: usize,
+    const IN: usize,
+    const WIDTH: usize,
+    const MEMORY: usize,
+> Load<'a> for OwnedRawDetector<'a, RAW, ENCODED, ROWS, IN, WIDTH, MEMORY>
+{
+    fn load(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        Self::new(RawModel::from_bytes(bytes)?)
     }
 }

@@ -13,14 +13,8 @@ pub fn standardize(raw: f32, mean: f32, reciprocal: f32) -> f32 {
 /// `x` held in `[-limit, limit]`: a reading far outside the training data must not outweigh all others. NaN stays NaN.
 #[inline(always)]
 pub fn clip(x: f32, limit: f32) -> f32 {
-    // One comparison, which NaN fails; what few readings need is out of its way.
-    if x.abs() > limit { with_sign_of(x, limit) } else { x }
-}
-
-#[cold]
-#[inline(never)]
-fn with_sign_of(x: f32, limit: f32) -> f32 {
-    limit.copysign(x)
+    // One comparison, which NaN fails.
+    if x.abs() > limit { limit.copysign(x) } else { x }
 }
 
 #[cfg(test)]

@@ -9,15 +9,19 @@ use crate::head::steps::round_to_steps;
 use crate::head::{AnyHead, Head as _, Representation};
 use crate::memory::{self, Memory};
 use crate::model::{Layers, Model};
-use crate::scaler::{clip, standardize};
+use crate::range::Furthest;
+use crate::scaler::standardize;
 
 /// A score and what it means at the model's threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// Higher is more anomalous; finite.
     pub score: f32,
-    /// `score > threshold`.
+    /// `score > threshold`, or a reading is out of range.
     pub is_anomaly: bool,
+    /// A reading lies further from the training rows than the model's [limit](Model::range_limit): an anomaly whatever the
+    /// score. `largest` names its feature first.
+    pub out_of_range: bool,
 }
 
 /// The memory of a detector.
@@ -45,17 +49,19 @@ pub(crate) fn score(model: &Model<'_>, sample: &[f32], buffers: Buffers<'_>) -> 
     if sample.len() != model.inputs() || residual.len() != model.inputs() {
         return Err(ScoreError::WrongLength { expected: model.inputs(), found: sample.len() });
     }
-    scale(model, sample, residual)?;
+    let furthest = scale(model, sample, residual)?;
     represent(model, residual, front, back, memory);
     // A head that does not look at the residual sees nothing of a reading that ReLU cut away.
     if !model.is_error_alone() && !sum_of_squares(residual).is_finite() {
         return Err(ScoreError::Overflow);
     }
-    model.verdict(&memory::representation(model, residual, memory))
+    let verdict = model.verdict(&memory::representation(model, residual, memory))?;
+    let out_of_range = furthest.keep(front, back);
+    Ok(Verdict { is_anomaly: verdict.is_anomaly | out_of_range, out_of_range, ..verdict })
 }
 
 impl Model<'_> {
-    /// The verdict on a representation: what the heads make of it.
+    /// The verdict on a representation: what the heads make of it, without a look at the readings.
     ///
     /// One head's raw score is the score; of several it is the mean of their [`Tail`](crate::head::tail::Tail) values.
     ///
@@ -76,7 +82,7 @@ impl Model<'_> {
         if !score.is_finite() {
             return Err(ScoreError::Overflow);
         }
-        Ok(Verdict { score, is_anomaly: self.is_anomaly(score) })
+        Ok(Verdict { score, is_anomaly: self.is_anomaly(score), out_of_range: false })
     }
 
     /// Writes what each feature contributes to the score.
@@ -120,8 +126,11 @@ impl Model<'_> {
 }
 
 /// Fills missing readings where the model has fill values, scales the sample into `x` and clips it.
-fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreError> {
-    let (fills, limit) = (model.fills(), model.header().clip);
+fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<Furthest, ScoreError> {
+    let (fills, clip, limit) = (model.fills(), model.header().clip, model.range_limit());
+    // One comparison a feature for both.
+    let edge = if clip < limit { clip } else { limit };
+    let mut furthest = Furthest::default();
     let scaler = model.means().iter().zip(model.reciprocals());
     for (index, ((x, &raw), (&mean, &reciprocal))) in x.iter_mut().zip(sample).zip(scaler).enumerate() {
         // A model without fill values has none to offer, and NaN stays what it is.
@@ -129,10 +138,11 @@ fn scale(model: &Model<'_>, sample: &[f32], x: &mut [f32]) -> Result<(), ScoreEr
         if !raw.is_finite() {
             return Err(ScoreError::NonFinite { index });
         }
-        *x = clip(standardize(raw, mean, reciprocal), limit);
+        let scaled = standardize(raw, mean, reciprocal);
+        *x = if scaled.abs() > edge { furthest.meet(index, scaled, clip, limit) } else { scaled };
         keep_rolled();
     }
-    Ok(())
+    Ok(furthest)
 }
 
 /// From the scaled sample in `x` to its representation: the residual in `x`, the rest in `memory`.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Aligned, default_size, header, small, tensors};
-use edgevae_core::format::extras::{CALIBRATION, DEVICE_TAGS, READING};
+use edgevae_core::format::extras::{CALIBRATION, DEVICE_TAGS, RANGE, READING};
 use edgevae_core::format::{Contents, EncodeError, Extra, LATEST, VERSION_WITH_EXTRAS, VERSION_WITH_INPUT};
 use edgevae_core::{LoadError, Model};
 
@@ -72,7 +72,7 @@ fn extras_are_written_as_format_version_3_and_read_back() {
 
 #[test]
 fn a_tag_that_changes_the_device_is_from_a_newer_edgevae_unless_it_is_known() {
-    for tag in DEVICE_TAGS..=u8::MAX {
+    for tag in (DEVICE_TAGS..=u8::MAX).filter(|tag| *tag != RANGE) {
         let file = with_extras(&[EXTRAS[0], Extra { tag, bytes: b"?" }]).unwrap();
         let error = Model::from_bytes(file.bytes()).unwrap_err();
         assert_eq!(error, LoadError::Newer, "tag {tag}");
@@ -82,6 +82,20 @@ fn a_tag_that_changes_the_device_is_from_a_newer_edgevae_unless_it_is_known() {
         let file = with_extras(&[Extra { tag, bytes: b"?" }]).unwrap();
         assert_eq!(Model::from_bytes(file.bytes()).unwrap().extra(tag), Some(&b"?"[..]), "tag {tag}");
     }
+}
+
+#[test]
+fn the_limit_of_the_range_is_the_file_s_where_it_has_one() {
+    let limit = |bytes: &[u8]| {
+        let file = with_extras(&[Extra { tag: RANGE, bytes }]).unwrap();
+        Model::from_bytes(file.bytes()).map(|model| model.range_limit())
+    };
+    assert_eq!(Model::from_bytes(small().bytes()).unwrap().range_limit(), 256.0);
+    assert_eq!(limit(&1000.0_f32.to_le_bytes()), Ok(1000.0));
+    for bad in [0.0, -1.0, f32::NAN] {
+        assert_eq!(limit(&bad.to_le_bytes()), Err(LoadError::Malformed), "{bad}");
+    }
+    assert_eq!((limit(&[0; 3]), limit(&[1; 5])), (Err(LoadError::Malformed), Err(LoadError::Malformed)));
 }
 
 #[test]

@@ -215,6 +215,44 @@ fn a_sum_may_reach_32_bits_and_not_exceed_them() {
 }
 
 #[test]
+fn a_shown_threshold_that_contradicts_the_integer_one_is_refused() {
+    let with = |threshold: u64, unit: f32, shown: f32, is_distance: bool| {
+        let mut model = small_int8();
+        model.whitening = is_distance.then(|| Numbered(1).layer(2, 2, false));
+        let file = file(&model, 2, NAMES);
+        let header = Header { threshold: shown, ..QuantizedModel::from_bytes(file.bytes()).unwrap().header() };
+        (model.threshold, model.unit) = (threshold, unit);
+        QuantizedModel::from_bytes(encode_int8(&header, &model.words()).bytes()).err()
+    };
+    let contradiction = Some(LoadError::Threshold);
+    assert_eq!(with(84_701_867, 3.4e30, 2.019_573, false), contradiction, "a unit that makes scores of 3e38");
+    for unit in [1e-9, 1.0 / 4_194_304.0, 0.3, 1e6_f32] {
+        for threshold in [0_u64, 1, 2, 3, 5, 1000, 150_000_000, (1 << 24) + 1, 1 << 40, u64::MAX - 1] {
+            for is_distance in [false, true] {
+                // What `edgevae quantize` shows: a number from this score up to the next.
+                let shown = |score: f64| {
+                    let value = (score * f64::from(unit)) as f32;
+                    if is_distance { value.sqrt() } else { value }
+                };
+                let what = format!("{threshold} of {unit}, distance: {is_distance}");
+                let exact = shown(threshold as f64).max(f32::MIN_POSITIVE);
+                assert_eq!(with(threshold, unit, exact, is_distance), None, "{what}");
+                assert_eq!(with(threshold, unit, shown(threshold as f64 + 0.5), is_distance), None, "{what}");
+                assert_eq!(
+                    with(threshold, unit, 2.0 * shown(threshold as f64 + 1.0), is_distance),
+                    if threshold < u64::MAX - 1 { contradiction } else { None },
+                    "{what}"
+                );
+                if threshold > 0 {
+                    assert_eq!(with(threshold, unit, 0.999 * exact, is_distance), contradiction, "{what}");
+                }
+            }
+        }
+    }
+    assert_eq!(with(u64::MAX - 1, 1e-6, f32::MAX, false), None, "nothing but readings out of range");
+}
+
+#[test]
 fn every_small_shape_equals_the_plain_arithmetic() {
     let names: Vec<u8> = (0..20).flat_map(|_| *b"\x01x").collect();
     let mut numbers = Numbered(2);

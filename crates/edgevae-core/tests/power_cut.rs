@@ -4,8 +4,8 @@ mod common;
 
 use common::{Aligned, encode, header, small, tensors};
 use edgevae_core::format::Header;
-use edgevae_core::slots::{self, Newest, Record, SlotError, Update, UpdateError, Which};
-use edgevae_core::{Detector, LoadError, Model};
+use edgevae_core::slots::{self, Newest, Record, SlotError, Slots, Update, UpdateError, Which};
+use edgevae_core::{Load, LoadError, Model, OwnedDetector};
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
@@ -88,9 +88,9 @@ impl<const WRITE: usize> Flash<WRITE> {
         Self { cells, operations_left: usize::MAX, torn: Torn::Before, backwards: false, worn: None }
     }
 
-    fn newest(&self) -> Result<Newest<Model<'_>>, slots::NoModel> {
+    fn newest(&self) -> Result<Newest<Pump<'_>>, slots::NoModel> {
         let (a, b) = self.cells.bytes().split_at(SLOT);
-        slots::newest(a, b)
+        Slots::new(a, b).open()
     }
 
     /// Puts a file in place without a detour, for a state to start from.
@@ -178,28 +178,53 @@ fn range(which: Which) -> std::ops::Range<u32> {
     }
 }
 
+/// What the firmware scores with.
+type Pump<'a> = OwnedDetector<'a, 3, 5>;
+
 /// Model files that differ in their seed only.
 fn file(seed: u64) -> Aligned {
     encode(&Header { seed, ..header() }, &tensors())
 }
 
-/// Erases, writes in uneven pieces and commits, where the reader says that an update belongs.
-fn update<const WRITE: usize>(flash: &mut Flash<WRITE>, file: &[u8]) -> Result<(), UpdateError<Fault>> {
+/// A valid model file that [`Pump`] has no room for: its first layer has eight outputs.
+fn unfit(seed: u64) -> Aligned {
+    let mut wider = Header { seed, ..header() };
+    wider.layers[0].outputs = 8;
+    // Three weights and a bias for each output more, and its weight in each of the two latents.
+    let numbers = [tensors(), vec![0.25; 3 * (3 + 1 + 2)]].concat();
+    let file = encode(&wider, &numbers);
+    assert_eq!(Model::from_bytes(file.bytes()).unwrap().width(), 8);
+    file
+}
+
+/// Erases, writes in uneven pieces and commits, where the reader says that an update belongs; with `asks`, only a file
+/// that fits.
+fn update_by<const WRITE: usize>(flash: &mut Flash<WRITE>, file: &[u8], asks: bool) -> Result<(), UpdateError<Fault>> {
     let (which, sequence) =
         flash.newest().map_or((Which::A, 0), |newest| (newest.which.other(), newest.next_sequence()));
     let mut update = Update::begin(flash, range(which), sequence)?;
     for piece in file.chunks(37) {
         update.write(piece)?;
     }
-    update.commit()
+    if !asks {
+        return update.commit();
+    }
+    update.commit_if(|flash, file| {
+        let file = file.start as usize..file.end as usize;
+        Pump::load(&flash.cells.bytes()[file]).map(drop)
+    })
+}
+
+fn update<const WRITE: usize>(flash: &mut Flash<WRITE>, file: &[u8]) -> Result<(), UpdateError<Fault>> {
+    update_by(flash, file, false)
 }
 
 /// The seed of the model in use, after a check that it scores.
 fn seed_in_use<const WRITE: usize>(flash: &Flash<WRITE>) -> Option<u64> {
-    let newest = flash.newest().ok()?;
-    let score = Detector::<3, 5>::new(&newest.model).unwrap().score(&[20.0, -3.0, 101_300.0]).unwrap().score;
+    let mut pump = flash.newest().ok()?.loaded;
+    let score = pump.score(&[20.0, -3.0, 101_300.0]).unwrap().score;
     assert!((score - 1.651_844_6).abs() < 1e-5);
-    Some(newest.model.header().seed)
+    Some(pump.model().header().seed)
 }
 
 /// Cuts the power at every operation of an update, and once more at every operation of the repeated update when
@@ -278,19 +303,70 @@ fn a_first_update_of_empty_flash_is_all_or_nothing() {
     assert_eq!(start.newest().unwrap_err(), slots::NoModel { a: SlotError::Empty, b: SlotError::Empty });
 }
 
+/// Cuts the power at every operation of an update with a file that does not fit, whose writer asks or does not; whatever
+/// is cut, what scored before scores on.
+fn cut_everywhere_of_an_unfit_file<const WRITE: usize>(start: &Flash<WRITE>, asks: bool) {
+    let (old, new) = (seed_in_use(start), unfit(99));
+    let mut whole = start.clone();
+    let outcome = update_by(&mut whole, new.bytes(), asks);
+    if asks {
+        assert!(matches!(outcome, Err(UpdateError::Refused(LoadError::WrongShape { width: 8, .. }))), "{outcome:?}");
+    } else {
+        outcome.unwrap();
+    }
+    let operations = usize::MAX - whole.operations_left;
+    for (operations_left, torn) in (0..=operations).flat_map(|left| TORN.map(|torn| (left, torn))) {
+        let mut flash = Flash { operations_left, torn, ..start.clone() };
+        let outcome = update_by(&mut flash, new.bytes(), asks);
+        assert_eq!(seed_in_use(&flash), old, "{WRITE}-byte words, cut at {operations_left}, {torn:?}: {outcome:?}");
+        let (a, b) = flash.cells.bytes().split_at(SLOT);
+        let unfit_counts = [a, b].into_iter().any(|slot| {
+            let record = Record::read(slot);
+            record.is_some_and(|record| record.model_len == new.bytes().len() as u32)
+        });
+        assert!(!(asks && unfit_counts), "commit_if gave it a record");
+        flash.operations_left = usize::MAX;
+        update(&mut flash, file(7).bytes()).unwrap();
+        assert_eq!(seed_in_use(&flash), Some(7), "an update that fits arrives");
+    }
+}
+
+#[test]
+fn a_newer_file_that_does_not_fit_never_leaves_the_device_without_a_detector() {
+    for asks in [false, true] {
+        starts::<4>().iter().for_each(|start| cut_everywhere_of_an_unfit_file(start, asks));
+        starts::<256>().iter().for_each(|start| cut_everywhere_of_an_unfit_file(start, asks));
+    }
+}
+
+#[test]
+fn a_newer_file_that_does_not_fit_is_rejected_and_the_reason_told() {
+    let mut flash = Flash::<4>::erased();
+    flash.put(Which::A, 1, file(1).bytes());
+    flash.put(Which::B, 2, unfit(2).bytes());
+    let newest = flash.newest().unwrap();
+    assert_eq!((newest.which, newest.loaded.model().header().seed), (Which::A, 1));
+    let reason = newest.rejected;
+    assert!(matches!(reason, Some(SlotError::Model(LoadError::WrongShape { width: 8, detector_width: 5, .. }))));
+    flash.put(Which::A, 1, unfit(1).bytes());
+    let error = flash.newest().unwrap_err();
+    let unfit = |error| matches!(error, SlotError::Model(LoadError::WrongShape { .. }));
+    assert!(unfit(error.a) && unfit(error.b), "{error}");
+}
+
 #[test]
 fn updates_take_turns_and_the_newest_is_used() {
     let mut flash = Flash::<4>::erased();
     for seed in 0..5 {
         update(&mut flash, file(seed).bytes()).unwrap();
         let newest = flash.newest().unwrap();
-        assert_eq!((newest.model.header().seed, u64::from(newest.sequence)), (seed, seed));
+        assert_eq!((newest.loaded.model().header().seed, u64::from(newest.sequence)), (seed, seed));
         assert_eq!(newest.which, if seed % 2 == 0 { Which::A } else { Which::B });
     }
 }
 
 #[test]
-fn a_damaged_newest_file_is_passed_over_and_named() {
+fn a_damaged_newest_file_is_rejected_and_named() {
     let mut flash = Flash::<4>::erased();
     flash.put(Which::A, 1, file(1).bytes());
     flash.put(Which::B, 2, file(2).bytes());
@@ -299,8 +375,8 @@ fn a_damaged_newest_file_is_passed_over_and_named() {
         for bit in 0..8 {
             flash.cells.bytes_mut()[SLOT + at] ^= 1 << bit;
             let newest = flash.newest().unwrap();
-            assert_eq!((newest.model.header().seed, newest.next_sequence()), (1, 2), "bit {bit} of byte {at}");
-            assert!(matches!(newest.passed_over, Some(SlotError::Model(_))));
+            assert_eq!((newest.loaded.model().header().seed, newest.next_sequence()), (1, 2), "bit {bit} of byte {at}");
+            assert!(matches!(newest.rejected, Some(SlotError::Model(_))));
             flash.cells.bytes_mut()[SLOT + at] ^= 1 << bit;
         }
     }

@@ -345,7 +345,9 @@ proptest! {
         match detector.score(&sample) {
             Ok(verdict) => {
                 prop_assert!(verdict.score.is_finite());
-                prop_assert_eq!(verdict.is_anomaly, verdict.score > model.threshold());
+                let anomalous = verdict.score > model.threshold() || verdict.out_of_range;
+                prop_assert_eq!(verdict.is_anomaly, anomalous);
+                prop_assert_eq!(verdict.out_of_range, model.is_out_of_range(&sample));
             }
             Err(error) => {
                 prop_assert_eq!(error, ScoreError::Overflow);

@@ -31,7 +31,7 @@ fn section(columns: &[Column<'_>], window: Option<WindowSpec>) -> Vec<u8> {
 }
 
 fn written(value: &impl serde::Serialize) -> Vec<u8> {
-    let mut buffer = [0; 400];
+    let mut buffer = vec![0; 200_000];
     postcard::to_slice(value, &mut buffer).unwrap().to_vec()
 }
 
@@ -129,7 +129,7 @@ fn each_kind_of_column_becomes_the_features_that_are_documented() {
     let day = |time: f32| encode([20.5, 1.0, 0.0, 0.5, time]).unwrap()[8..10].to_vec();
     assert_eq!(day(0.0), [0.0, 1.0]);
     assert_eq!(day(86_400.0), day(0.0), "a whole period later");
-    assert_eq!(day(-21_600.0), day(64_800.0));
+    assert_eq!(day(-21_600.0), [1e9, 1e9], "no time of day");
     let from: Vec<usize> = (0..11).map(|feature| model.raw_of(feature)).collect();
     assert_eq!(from, [0, 1, 2, 2, 2, 2, 3, 3, 4, 4, 4]);
 }
@@ -147,6 +147,76 @@ fn a_cyclic_reading_too_many_periods_away_is_an_error_with_its_column() {
     };
     assert_eq!(encode(-3e38), Err(ScoreError::NonFinite { index: 4 }));
     assert!(encode(1e30).unwrap().iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn a_cyclic_reading_that_no_clock_or_dial_shows_is_out_of_range() {
+    for (of, period, shown, not_shown) in [
+        (Clock::Day, 86_400.0, &[0.0, 43_200.0, 86_400.0][..], &[-7000.0, 90_000.0, 1e30][..]),
+        (Clock::Week, 604_800.0, &[0.0, 604_800.0], &[-86_400.0, 700_000.0, 1e30]),
+        (Clock::Year, 31_556_952.0, &[0.0, 366.0 * 86_400.0], &[-7e5, 1e30]),
+        (Clock::Value, 24.0, &[0.0, 23.0, 24.0], &[-7.0, 31.0, 1e30, -1e30]),
+        (Clock::Value, 360.0, &[-1.0, 0.0, 359.9, 361.0], &[-7.0, 367.0, 1e30]),
+        (Clock::Signed, 360.0, &[-180.0, -7.0, 0.0, 180.0], &[-190.0, 190.0, 1e30]),
+        (Clock::Turns, 360.0, &[-7.0, 1e6, -1e7], &[3e7, -3e7, 1e30]),
+    ] {
+        let mut columns = columns();
+        columns[4].kind = Kind::Cyclic { period, of };
+        let file = file(33, &section(&columns, Some(WINDOW)));
+        let model = RawModel::from_bytes(file.bytes()).unwrap();
+        for (time, is_shown) in
+            shown.iter().map(|time| (*time, true)).chain(not_shown.iter().map(|time| (*time, false)))
+        {
+            let mut detector = RawDetector::<5, 11, 3, 33, 4>::new(&model).unwrap();
+            // In the first row of the window of three, which is not the one of the verdict.
+            let [temp, valve, mode, vibe, noon] = ROW;
+            assert_eq!(detector.push(&[temp, valve, mode, vibe, time]), Ok(None));
+            assert_eq!(detector.push(&[temp, valve, mode, vibe, noon / 2.0 * period / 86_400.0]), Ok(None));
+            let verdict = detector.push(&[temp, valve, mode, vibe, 0.0]).unwrap().unwrap();
+            assert_eq!(verdict.out_of_range, !is_shown, "{of:?} of {period}: {time}");
+            if !is_shown {
+                assert!(verdict.is_anomaly);
+                assert_eq!(detector.largest::<1>()[0].feature, 4, "{of:?} of {period}: {time}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_error_empties_the_window() {
+    // Alike but for the weights, which blow a reading of 1e30 up to an error of the network.
+    let file = small();
+    let model = RawModel::from_bytes(file.bytes()).unwrap();
+    for (column, bad) in [(0, f32::NAN), (0, f32::INFINITY), (2, f32::NAN), (0, 3e38), (0, -3e38)] {
+        let mut detector = RawDetector::<5, 11, 3, 33, 4>::new(&model).unwrap();
+        let mut row = ROW;
+        row[column] = bad;
+        assert_eq!(detector.push(&ROW), Ok(None));
+        assert_eq!(detector.push(&ROW), Ok(None));
+        assert!(detector.push(&row).is_err(), "{bad} in column {column}");
+        assert_eq!(detector.push(&ROW), Ok(None), "{bad} in column {column}: one row behind the fault");
+        assert_eq!(detector.push(&ROW), Ok(None), "{bad} in column {column}: two rows");
+        assert!(detector.push(&ROW).unwrap().is_some(), "{bad} in column {column}: three rows without a fault");
+    }
+}
+
+#[test]
+fn a_category_of_65_535_levels_encodes() {
+    let levels: Vec<u8> = std::iter::repeat_n([1, b'x'], 65_535).flatten().collect();
+    let many = [Column {
+        name: "serial",
+        absent: Absent::Refused,
+        kind: Kind::Category { count: u16::MAX, other: 2.0, levels: &levels },
+    }];
+    let bytes = section(&many, None);
+    let (encoder, _) = edgevae_core::Encoder::of_section(&bytes).unwrap();
+    let mut out = vec![9.0; 65_536];
+    for (reading, hit) in [(0.0, 0), (65_534.0, 65_534), (65_535.0, 65_535), (-1.0, 65_535), (0.5, 65_535)] {
+        encoder.encode(&[reading], &mut out).unwrap();
+        let value = if hit == 65_535 { 2.0 } else { 1.0 };
+        assert_eq!(out.iter().position(|&feature| feature != 0.0), Some(hit), "{reading}");
+        assert_eq!((out[hit], out.iter().sum::<f32>()), (value, value), "{reading}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use common::{Aligned, small};
 use ed25519_dalek::{Signer, SigningKey};
 use edgevae_core::signature::{self, TRAILER_LEN};
-use edgevae_core::slots::{self, Record, SlotError};
+use edgevae_core::slots::{Record, SlotError, Slots};
 use edgevae_core::{LoadError, Model, PublicKey, QuantizedDetector, QuantizedModel, RawModel, SignatureError};
 
 fn key(seed: u8) -> SigningKey {
@@ -104,8 +104,8 @@ fn slots_fall_back_from_a_wrongly_signed_update() {
     };
     let (a, b) = (slot(1, ours.bytes()), slot(2, theirs.bytes()));
     let public = public(&key(1));
-    let newest = slots::newest_by(a.bytes(), b.bytes(), |file| Model::from_signed_bytes(file, &public)).unwrap();
-    assert_eq!((newest.sequence, newest.passed_over), (1, Some(SlotError::Model(SignatureError::Wrong))));
+    let newest = Slots::new(a.bytes(), b.bytes()).open_by(|file| Model::from_signed_bytes(file, &public)).unwrap();
+    assert_eq!((newest.sequence, newest.rejected), (1, Some(SlotError::Model(SignatureError::Wrong))));
 }
 
 #[test]
@@ -123,14 +123,14 @@ fn models_of_every_kind_are_signed_and_updated_alike() {
     let wrong = Some(SlotError::Model(SignatureError::Wrong));
     let (a, b) = slots_of(INT8);
     let load = |file| QuantizedModel::from_signed_bytes(file, &public);
-    let newest = slots::newest_by(a.bytes(), b.bytes(), load).unwrap();
-    assert_eq!((newest.sequence, newest.passed_over), (1, wrong));
-    assert!(QuantizedDetector::<3, 5>::new(&newest.model).is_ok());
+    let newest = Slots::new(a.bytes(), b.bytes()).open_by(load).unwrap();
+    assert_eq!((newest.sequence, newest.rejected), (1, wrong));
+    assert!(QuantizedDetector::<3, 5>::new(&newest.loaded).is_ok());
     let (a, b) = slots_of(RAW);
     let load = |file| RawModel::from_signed_bytes(file, &public);
-    let newest = slots::newest_by(a.bytes(), b.bytes(), load).unwrap();
-    assert_eq!((newest.sequence, newest.passed_over), (1, wrong));
-    assert_eq!(newest.model.encoder().raw(), RawModel::from_bytes(RAW).unwrap().encoder().raw());
+    let newest = Slots::new(a.bytes(), b.bytes()).open_by(load).unwrap();
+    assert_eq!((newest.sequence, newest.rejected), (1, wrong));
+    assert_eq!(newest.loaded.encoder().raw(), RawModel::from_bytes(RAW).unwrap().encoder().raw());
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn tensors() -> Vec<f32> {
 fn words() -> Vec<i32> {
     const SHIFT: i32 = 8;
     let mut random = Random(2);
-    let mut words = vec![1 << 24, 0, (1.0_f32 / 6_250_000.0).to_bits() as i32];
+    let mut words = vec![12_500_000, 0, (1.0_f32 / 6_250_000.0).to_bits() as i32];
     let input = Input { offset: 0, multiplier: 20_000, shift: 27, exponent: 24 };
     words.extend((0..INPUTS).flat_map(|_| input.to_words()));
     let mut inputs = INPUTS;

@@ -5,7 +5,7 @@
 #![no_std]
 
 use edgevae_core::{Detector, Model, QuantizedDetector, QuantizedModel, QuantizedVerdict, RawDetector, RawModel};
-use edgevae_core::{ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow, slots};
+use edgevae_core::{OwnedDetector, ScoreError, SliceDetector, SliceQuantizedDetector, SliceWindow, slots};
 
 unsafe extern "C" {
     fn a_panic_is_reachable() -> !;
@@ -94,6 +94,7 @@ pub unsafe extern "C" fn probe_raw(
     let mut sum = (names + model.encoder().raw() + model.encoder().encoded() + model.raw_of(len)) as f32;
     if let (Ok(mut detector), Some(row)) = (RawDetector::<5, 11, 3, 33, 4, 40>::new(&model), sample.first_chunk()) {
         sum += detector.push(row).transpose().map_or(0.0, outcome) + detector.explain()[0];
+        sum += detector.largest::<2>()[1].value;
     }
     let (row, ring) = scratch.split_at_mut(model.encoder().encoded().min(scratch.len()));
     if model.encoder().encode(sample, row).is_ok()
@@ -130,7 +131,7 @@ pub unsafe extern "C" fn probe_int8(
         sum += integer_outcome(&model, detector.score::<i32>(sample));
         sum += integer_outcome(&model, detector.score(&sample.map(|raw| f32::from_bits(raw as u32))));
         sum += integer_outcome(&model, detector.score(&sample.map(|raw| raw as i16)));
-        sum += detector.explain()[0] as f32;
+        sum += detector.explain()[0] as f32 + detector.largest::<2>()[1].value;
     }
     if let Ok(mut detector) = SliceQuantizedDetector::new(&model, scratch) {
         sum += integer_outcome(&model, detector.score(sample));
@@ -155,7 +156,7 @@ fn integer_outcome(model: &QuantizedModel<'_>, result: Result<QuantizedVerdict, 
 pub unsafe extern "C" fn probe_slots(a: *const u8, a_len: usize, b: *const u8, b_len: usize) -> u32 {
     // SAFETY: as the caller says.
     let (a, b) = unsafe { (slice(a, a_len), slice(b, b_len)) };
-    slots::newest(a, b).map_or(0, |newest| newest.next_sequence())
+    slots::Slots::new(a, b).open::<OwnedDetector<10, 64, 48>>().map_or(0, |newest| newest.next_sequence())
 }
 
 /// Checks a signature.
@@ -240,6 +241,6 @@ mod update {
         let bytes = unsafe { super::slice(bytes, len) };
         let mut flash = Flash;
         let Ok(mut update) = Update::begin(&mut flash, start..end, sequence) else { return false };
-        update.write(bytes).is_ok() && update.commit().is_ok()
+        update.write(bytes).is_ok() && update.commit_if(|_, file| if file.is_empty() { Err(()) } else { Ok(()) }).is_ok()
     }
 }

@@ -61,9 +61,10 @@ impl Cmd {
         };
         anyhow::ensure!(
             calibration.threshold < f32::MAX,
-            "more rows of {} have a reading beyond what the int8 model can tell apart than may be above the threshold; \
-             quantize the float model with these rows",
-            self.rows.name()
+            "more rows of {} have a reading out of the model's range than may be above the threshold; correct these rows, or \
+             {} with them",
+            self.rows.name(),
+            if matches!(file.any()?, AnyModel::Int8(_)) { "quantize the float model" } else { "train again" }
         );
         let recalibrated = match file.any()? {
             AnyModel::Float(model) => export::recalibrated(&model, &calibration, set),

@@ -127,7 +127,7 @@ impl fmt::Display for Tally {
         }
         write!(f, "{anomalies} above the threshold {threshold}")?;
         if *out_of_range > 0 {
-            write!(f, " or out of range ({out_of_range} have a reading beyond what the int8 model can tell apart)")?;
+            write!(f, " or out of range ({out_of_range} have a reading beyond the range of the model)")?;
         }
         if *dropped > 0 { write!(f, "; {dropped} rows with missing cells left out, as in training") } else { Ok(()) }
     }

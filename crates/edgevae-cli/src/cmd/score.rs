@@ -74,16 +74,18 @@ impl Cmd {
                 self.model.display()
             )
         }
+        let has_range = has_range(file)?;
         let names = if self.explain > 0 { any.columns() } else { vec![] };
         let count = self.explain.min(names.len());
         if format == Format::Csv {
-            out.write_all(results::scores_header(has_range(file)?, count).as_bytes())?;
+            out.write_all(results::scores_header(has_range, count).as_bytes())?;
         }
         let make = || (Vec::new(), if count > 0 { Explainer::of(&any) } else { None });
         let work = |(text, explainer): &mut (Vec<u8>, Option<Explainer<'_>>), scored: &Scored<'_>| {
             text.clear();
             for (row, sample) in scored.rows().zip(scored.samples()) {
-                push(row.number, row.verdict, text);
+                let out_of_range = row.verdict.out_of_range.filter(|_| has_range);
+                push(row.number, RowVerdict { out_of_range, ..row.verdict }, text);
                 if let Some(explainer) = explainer {
                     let top = explainer.top(sample, count).iter().map(|found| (names[found.feature], found.value));
                     explain(&top.collect::<Vec<_>>(), text);
@@ -117,7 +119,7 @@ impl Cmd {
     }
 }
 
-/// Whether verdicts say of a reading that it is out of range: those of int8 models.
+/// Whether files of scores have a column for readings out of range: those of int8 models.
 fn has_range(file: &ModelFile) -> Result<bool, LoadError> {
     Ok(matches!(file.any()?, AnyModel::Int8(_)))
 }

@@ -223,8 +223,9 @@ impl Summary<'_> {
         let trained = self.trained;
         let model = trained.model.model().expect("training has loaded this model");
         let mut out = results::scores_header(false, 0).into_bytes();
-        for (&row, &score) in trained.test_rows.iter().zip(&trained.test_scores) {
-            let is_anomaly = model.is_anomaly(score);
+        let scores = trained.test_scores.iter().zip(&trained.test_out_of_range);
+        for (&row, (&score, &out_of_range)) in trained.test_rows.iter().zip(scores) {
+            let is_anomaly = model.is_anomaly(score) || out_of_range;
             let verdict = RowVerdict { score, is_anomaly, out_of_range: None };
             results::push_score_csv(self.source.row_number(row), verdict, &mut out);
         }

@@ -1,17 +1,19 @@
 //! The extras of a model file: tagged entries that later versions add without a new format.
 
 use super::reader::Reader;
-use crate::error::LoadError;
+use crate::dense::keep_rolled;
 
 /// Tag: how data files are read on the desk.
 pub const READING: u8 = 1;
 /// Tag: statistics of the calibration rows.
 pub const CALIBRATION: u8 = 2;
+/// Tag: the limit of the range of readings, an `f32` in scales; see [`LIMIT`](crate::range::LIMIT).
+pub const RANGE: u8 = 129;
 /// Tags from here on change what a device must do. A device that does not know one refuses the file.
 pub const DEVICE_TAGS: u8 = 128;
 
 /// The tags from [`DEVICE_TAGS`] on that this crate knows.
-const KNOWN: [u8; 0] = [];
+const KNOWN: [u8; 1] = [RANGE];
 
 /// An entry of a model file beyond header, input section and numbers.
 ///
@@ -30,7 +32,7 @@ pub struct Extras<'a>(Reader<'a>);
 
 impl<'a> Extras<'a> {
     pub(crate) fn new(section: &'a [u8]) -> Self {
-        Self(Reader(section))
+        Self(Reader::new(section))
     }
 
     /// The bytes of the entry with this tag.
@@ -43,27 +45,27 @@ impl<'a> Iterator for Extras<'a> {
     type Item = Extra<'a>;
 
     fn next(&mut self) -> Option<Extra<'a>> {
-        Some(Extra { tag: self.0.byte()?, bytes: self.0.bytes()? })
+        Some(Extra { tag: self.0.byte()?, bytes: self.0.slice()? })
     }
 }
 
-/// That a section has entries and nothing else, in the order of their tags, and none that this device cannot obey.
-///
-/// # Errors
-/// [`LoadError::Malformed`], [`LoadError::Newer`].
+/// That a section has entries and nothing else, in the order of their tags, and none that this device cannot obey, which
+/// `file` is then told.
 #[inline(never)]
-pub(crate) fn check(section: &[u8]) -> Result<(), LoadError> {
-    let mut reader = Reader(section);
-    let mut least = 0_u16;
+pub(crate) fn check(section: &[u8], file: &mut Reader<'_>) -> Option<()> {
+    let mut reader = Reader::new(section);
+    let mut least = 0;
     loop {
-        let tag = reader.byte().filter(|&tag| u16::from(tag) >= least);
-        let (Some(tag), Some(_)) = (tag, reader.bytes()) else { return Err(LoadError::Malformed) };
-        if tag >= DEVICE_TAGS && !KNOWN.contains(&tag) {
-            return Err(LoadError::Newer);
+        let tag = reader.byte()?;
+        reader.slice()?;
+        file.newer = tag >= DEVICE_TAGS && !KNOWN.contains(&tag);
+        if u32::from(tag) < least || file.newer {
+            return None;
         }
-        least = u16::from(tag).saturating_add(1);
-        if reader.0.is_empty() {
-            return Ok(());
+        least = u32::from(tag).saturating_add(1);
+        if reader.bytes.is_empty() {
+            return Some(());
         }
+        keep_rolled();
     }
 }

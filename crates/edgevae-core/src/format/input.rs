@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::reader::Reader;
+use crate::error::LoadError;
 
 /// A section as it is written: one postcard value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -74,6 +75,10 @@ pub enum Clock {
     Week,
     /// Seconds since the year began.
     Year,
+    /// The cell itself, from minus half a period to half a period, as angles of ±180 degrees are.
+    Signed,
+    /// The cell itself, which goes on counting: any number of periods, of either sign.
+    Turns,
 }
 
 /// Rows that are looked at together.
@@ -167,28 +172,36 @@ pub(crate) struct Checked<'a> {
 }
 
 impl<'a> Checked<'a> {
-    /// `Some` when the section is whole, nothing trails, and every column can encode.
-    pub fn of(section: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader(section);
+    /// The section, when it is whole, nothing trails, and every column can encode.
+    ///
+    /// # Errors
+    /// [`LoadError::Newer`] for a kind of column or window that this build does not know, else [`LoadError::Input`].
+    pub fn of(section: &'a [u8]) -> Result<Self, LoadError> {
+        let (mut reader, mut columns) = (Reader::new(section), Reader::new(&[]));
+        let checked = Self::read(section, &mut reader, &mut columns);
+        checked.ok_or(if reader.newer || columns.newer { LoadError::Newer } else { LoadError::Input })
+    }
+
+    fn read(section: &'a [u8], reader: &mut Reader<'a>, rest: &mut Reader<'a>) -> Option<Self> {
         let columns = reader.number()?;
-        let bytes = reader.bytes()?;
+        let bytes = reader.slice()?;
         let window = match reader.byte()? {
             0 => WindowSpec::ROW,
             1 => reader.window()?,
             _ => return None,
         };
-        let mut rest = Reader(bytes);
+        rest.bytes = bytes;
         let mut encoded = 0_usize;
         for _ in 0..columns {
             let column = rest.column()?;
             encoded = encoded.checked_add(column.encoded_len()).filter(|_| column.is_sound())?;
         }
-        let whole = columns > 0 && reader.0.is_empty() && rest.0.is_empty();
+        let whole = columns > 0 && reader.bytes.is_empty() && rest.bytes.is_empty();
         (whole && window.rows > 0 && window.stride > 0).then_some(Self { columns, encoded, window, section, bytes })
     }
 
     pub fn columns(&self) -> Columns<'a> {
-        Columns(Reader(self.bytes))
+        Columns(Reader::new(self.bytes))
     }
 }
 
@@ -200,27 +213,26 @@ impl<'a> Reader<'a> {
     fn column(&mut self) -> Option<Column<'a>> {
         Some(Column {
             name: self.str()?,
-            absent: match self.variant()? {
+            absent: match self.variant(3)? {
                 0 => Absent::Refused,
                 1 => Absent::Filled(self.float()?),
-                2 => Absent::Indicated(self.float()?),
-                _ => return None,
+                _ => Absent::Indicated(self.float()?),
             },
-            kind: match self.variant()? {
+            kind: match self.variant(4)? {
                 0 => Kind::Number,
                 1 => Kind::Boolean,
-                2 => Kind::Category { count: self.number()?, other: self.float()?, levels: self.bytes()? },
-                3 => Kind::Cyclic {
+                2 => Kind::Category { count: self.number()?, other: self.float()?, levels: self.slice()? },
+                _ => Kind::Cyclic {
                     period: self.float()?,
-                    of: match self.variant()? {
+                    of: match self.variant(6)? {
                         0 => Clock::Value,
                         1 => Clock::Day,
                         2 => Clock::Week,
                         3 => Clock::Year,
-                        _ => return None,
+                        4 => Clock::Signed,
+                        _ => Clock::Turns,
                     },
                 },
-                _ => return None,
             },
         })
     }
@@ -229,10 +241,9 @@ impl<'a> Reader<'a> {
         Some(WindowSpec {
             rows: self.number()?,
             stride: self.number()?,
-            features: match self.variant()? {
+            features: match self.variant(2)? {
                 0 => WindowFeatures::Lags,
-                1 => WindowFeatures::Summary,
-                _ => return None,
+                _ => WindowFeatures::Summary,
             },
         })
     }

@@ -1,9 +1,13 @@
 //! An int8 model and the scratch memory that scoring needs.
 
+use core::borrow::Borrow;
+
 use super::input::Reading;
 use super::model::QuantizedModel;
 use super::score::{self, Buffers, QuantizedVerdict};
 use crate::error::{LoadError, ScoreError};
+use crate::explain::{self, Contribution};
+use crate::load::Load;
 
 fn check_fit(model: &QuantizedModel<'_>, detector_inputs: usize, detector_width: usize) -> Result<(), LoadError> {
     let (inputs, width) = (model.inputs(), model.width());
@@ -34,30 +38,46 @@ fn check_fit(model: &QuantizedModel<'_>, detector_inputs: usize, detector_width:
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct QuantizedDetector<'m, const IN: usize, const WIDTH: usize> {
-    model: &'m QuantizedModel<'m>,
+pub struct QuantizedDetector<
+    'm,
+    const IN: usize,
+    const WIDTH: usize,
+    M: Borrow<QuantizedModel<'m>> = &'m QuantizedModel<'m>,
+> {
+    model: M,
     residual: Words<IN>,
     front: Words<WIDTH>,
     back: Words<WIDTH>,
+    file: core::marker::PhantomData<&'m [u8]>,
 }
+
+/// A [`QuantizedDetector`] that owns its view of the model: a function can load and return it, a struct can hold it.
+pub type OwnedQuantizedDetector<'a, const IN: usize, const WIDTH: usize> =
+    QuantizedDetector<'a, IN, WIDTH, QuantizedModel<'a>>;
 
 /// Activations at a multiple of four bytes: kernels take them two at a time.
 #[derive(Clone, Debug)]
 #[repr(align(4))]
 struct Words<const N: usize>([i16; N]);
 
-impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
-    /// Makes a detector for a model.
+impl<'m, const IN: usize, const WIDTH: usize, M: Borrow<QuantizedModel<'m>>> QuantizedDetector<'m, IN, WIDTH, M> {
+    /// Makes a detector for a model, given by reference or, for an [`OwnedQuantizedDetector`], by value.
     ///
     /// # Errors
     /// [`LoadError::WrongShape`] when the model has other than `IN` inputs, or a layer wider than `WIDTH`.
     ///
     /// # Panics
     /// Never.
-    pub fn new(model: &'m QuantizedModel<'m>) -> Result<Self, LoadError> {
+    pub fn new(model: M) -> Result<Self, LoadError> {
         const { assert!(IN > 0 && WIDTH > 0, "a detector needs at least one input and a width of at least one") };
-        check_fit(model, IN, WIDTH)?;
-        Ok(Self { model, residual: Words([0; IN]), front: Words([0; WIDTH]), back: Words([0; WIDTH]) })
+        check_fit(model.borrow(), IN, WIDTH)?;
+        let (front, back) = (Words([0; WIDTH]), Words([0; WIDTH]));
+        Ok(Self { model, residual: Words([0; IN]), front, back, file: core::marker::PhantomData })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &QuantizedModel<'m> {
+        self.model.borrow()
     }
 
     /// Scores one sample of raw readings, `f32`, `i16` or `i32`, in the unit of the training data. Equal readings give
@@ -72,8 +92,8 @@ impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     /// # Panics
     /// Never.
     pub fn score<R: Reading>(&mut self, sample: &[R; IN]) -> Result<QuantizedVerdict, ScoreError> {
-        let Self { model, residual: Words(residual), front: Words(front), back: Words(back) } = self;
-        score::score(model, sample, Buffers { residual, front, back })
+        let Self { model, residual: Words(residual), front: Words(front), back: Words(back), .. } = self;
+        score::score((*model).borrow(), sample, Buffers { residual, front, back })
     }
 
     /// The squared error of each feature of the sample that was scored last, in integer units: which sensor is it?
@@ -83,6 +103,24 @@ impl<'m, const IN: usize, const WIDTH: usize> QuantizedDetector<'m, IN, WIDTH> {
     /// Never.
     pub fn explain(&self) -> [u32; IN] {
         self.residual.0.map(score::square)
+    }
+
+    /// The `K` features that contribute most to the score of the sample that was scored last, the largest first; see
+    /// [`QuantizedDetector::explain`]. More than there are does not compile.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn largest<const K: usize>(&self) -> [Contribution; K] {
+        const { assert!(K <= IN, "there are only so many features") };
+        let mut slots = [Contribution::default(); K];
+        explain::largest(&self.explain().map(|square| square as f32), &mut slots);
+        slots
+    }
+}
+
+impl<'a, const IN: usize, const WIDTH: usize> Load<'a> for OwnedQuantizedDetector<'a, IN, WIDTH> {
+    fn load(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        Self::new(QuantizedModel::from_bytes(bytes)?)
     }
 }
 

@@ -27,7 +27,7 @@ mod model;
 mod score;
 
 pub use dense::{BLOCK_HEAD, COLUMNS, HALF, ORDER, QuantizedDense, ROWS, layer_words};
-pub use detector::{QuantizedDetector, SliceQuantizedDetector};
+pub use detector::{OwnedQuantizedDetector, QuantizedDetector, SliceQuantizedDetector};
 pub use input::{Infinite, Input, Reading};
 pub use kernel::NAME as KERNEL;
 pub use model::{PREFIX, QuantizedModel};

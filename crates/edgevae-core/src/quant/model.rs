@@ -77,7 +77,7 @@ impl<'a> QuantizedModel<'a> {
             model.layers = model.layers.saturating_add(1);
             keep_rolled();
         }
-        if !is_positive(header.threshold.to_bits()) || !is_positive(model.unit_bits()) {
+        if !is_threshold(words, header.threshold.to_bits(), is_distance) {
             return Err(LoadError::Threshold);
         }
         model.check_numbers()?;
@@ -281,6 +281,47 @@ fn check_shapes(header: &Header<'_>, words: &[i32]) -> Option<()> {
 /// have to link.
 fn is_positive(bits: u32) -> bool {
     bits > 0 && bits < f32::INFINITY.to_bits()
+}
+
+/// Whether threshold and unit are positive and agree with the threshold that is `shown` to people, to within 1 in 2^14:
+/// `threshold * unit` is at most `shown`, squared for a distance, and `(threshold + 1) * unit` is no less.
+///
+/// In integers, as all of scoring: cores without floating-point unit would have to link its routines.
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "ranks are below 2^26")]
+fn is_threshold(words: &[i32], shown: u32, is_distance: bool) -> bool {
+    let Some(&[low, high, unit]) = words.first_chunk() else { return false };
+    let (unit, threshold) =
+        (unit.cast_unsigned(), u64::from(high.cast_unsigned()) << 32 | u64::from(low.cast_unsigned()));
+    if !is_positive(shown) || !is_positive(unit) {
+        return false;
+    }
+    const SLACK: i32 = 4;
+    let expected = if MAHALANOBIS && is_distance {
+        // The factor stands for `mantissa * 2^(exponent - 150)`.
+        let square = rank(u64::from(shown & 0x007f_ffff | 0x0080_0000), shown);
+        square + (shown >> 23 << 16).cast_signed() - (150 << 16)
+    } else {
+        (shown >> 7).cast_signed()
+    };
+    let is_at_most = threshold == 0 || rank(threshold, unit) <= expected + SLACK;
+    // A threshold that no score of a model reaches agrees with any above it.
+    let next = threshold.saturating_add(1);
+    is_at_most && (high == -1 || rank(next, unit) + SLACK >= expected)
+}
+
+/// A number that rises with `score * unit`, 2^16 for each power of two; `unit` the bits of a positive `f32`, `score` above 0.
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "powers of 8 bits; a product of 32 bits each in 64")]
+fn rank(score: u64, unit: u32) -> i32 {
+    let shift = score.leading_zeros() & 63;
+    let product = ((score << shift) >> 32) * u64::from(unit << 8 | 1 << 31);
+    // 63 or 64 bits: the highest one is the carry.
+    let product = (product >> 32) as u32;
+    let carry = product >> 31;
+    // The highest bit of the fraction's own place counts as one power.
+    let fraction = product << (1 - carry) >> 15;
+    ((((unit >> 23) + 62 - shift + carry) << 16) + fraction).cast_signed()
 }
 
 /// Iterator over an int8 model's dense layers.

@@ -1,14 +1,16 @@
 //! A model in the field: two slots of flash, so that a power cut at any moment of an update leaves a working detector.
 //!
 //! A slot holds a [`Record`] and behind it a model file. An update erases the slot that is *not* in use, writes the
-//! file, and writes the record last; until the record is complete the slot does not count. [`newest`] takes the slot of
-//! the higher sequence number and falls back to the other one when its file is damaged. `docs/FORMAT.md` has the bytes.
+//! file, and writes the record last; until the record is complete the slot does not count. [`Slots::open`] takes the slot of
+//! the higher sequence number and falls back to the other one when that file is damaged or does not fit the detector.
+//! `docs/FORMAT.md` has the bytes.
 //!
 //! `Update` (feature `update`) does the writing over the flash traits of `embedded-storage`, in pieces as they arrive.
 //!
 //! # Examples
 //! ```
-//! use edgevae_core::slots::{self, Record, Which};
+//! use edgevae_core::OwnedDetector;
+//! use edgevae_core::slots::{self, Record, Slots, Which};
 //!
 //! # #[repr(align(16))] struct Flash([u8; 1024]);
 //! # let mut flash = Flash([0xff; 1024]);
@@ -18,8 +20,9 @@
 //! # flash.0[..slots::RECORD_LEN].copy_from_slice(&record.to_bytes());
 //! // On the device these are two ranges of memory-mapped flash.
 //! let (slot_a, slot_b) = flash.0.split_at(512);
-//! let newest = slots::newest(slot_a, slot_b)?;
+//! let newest = Slots::new(slot_a, slot_b).open::<OwnedDetector<3, 5>>()?;
 //! assert_eq!((newest.which, newest.sequence), (Which::A, 7));
+//! let mut detector = newest.loaded;
 //! // The next update goes to `newest.which.other()` with the sequence number `newest.next_sequence()`.
 //! # Ok::<(), slots::NoModel>(())
 //! ```
@@ -35,12 +38,12 @@ pub use record::{MAGIC, RECORD_LEN, Record};
 pub use update::{BLOCK, Update, UpdateError};
 
 use crate::error::LoadError;
-use crate::model::Model;
+use crate::load::Load;
 
 /// One of the two slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The first slot that [`newest`] is given.
+    /// The first of [`Slots`].
     A,
     /// The second.
     B,
@@ -80,9 +83,9 @@ impl<E: fmt::Display> fmt::Display for SlotError<E> {
 /// Neither slot gives a model: there is nothing to score with. Write a model to either slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoModel<E = LoadError> {
-    /// What is the matter with slot A.
+    /// Why slot A gives none.
     pub a: SlotError<E>,
-    /// What is the matter with slot B.
+    /// Why slot B gives none.
     pub b: SlotError<E>,
 }
 
@@ -94,89 +97,84 @@ impl<E: fmt::Display> fmt::Display for NoModel<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for NoModel<E> {}
 
-/// The slot in use and its model: a `Model`, or what else the slot is loaded as. `E` is what the loader says.
+/// The slot in use and what its file was loaded as. `E` is what the loader says.
 #[derive(Clone, Debug)]
-pub struct Newest<M, E = LoadError> {
+pub struct Newest<T, E = LoadError> {
     /// Which slot it is.
     pub which: Which,
     /// Its sequence number.
     pub sequence: u32,
-    /// The model, checked.
-    pub model: M,
-    /// Why the other slot was passed over, where it was looked at: a newer file that is damaged is worth a report.
-    /// [`SlotError::Empty`] is what an interrupted update leaves; `None` is an older slot, whose file was not checked.
-    pub passed_over: Option<SlotError<E>>,
+    /// The detector, or the model.
+    pub loaded: T,
+    /// Why the other slot was rejected, where it was looked at: a newer file that is damaged or does not fit is worth a
+    /// report. [`SlotError::Empty`] is what an interrupted update leaves; `None` is an older slot, whose file was not
+    /// checked.
+    pub rejected: Option<SlotError<E>>,
 }
 
-impl<M, E> Newest<M, E> {
+impl<T, E> Newest<T, E> {
     /// The sequence number of the next update.
     pub fn next_sequence(&self) -> u32 {
         self.sequence.wrapping_add(1)
     }
 }
 
-/// Finds the newest model that loads.
-///
-/// # Shapes
-/// `a`, `b`: all bytes of the slots, each starting at a multiple of four bytes.
-///
-/// # Errors
-/// [`NoModel`] with the reason of each slot when neither gives a model.
-///
-/// # Cost
-/// Two records and one model file; a second file only when the newer one is refused. No copy.
-///
-/// # Panics
-/// Never, whatever the slots hold.
-pub fn newest<'a>(a: &'a [u8], b: &'a [u8]) -> Result<Newest<Model<'a>>, NoModel> {
-    newest_by(a, b, Model::from_bytes)
-}
-
-/// [`newest`] of another kind of model, or with another check of the file, such as `QuantizedModel::from_bytes`,
-/// `RawModel::from_bytes` or `Model::from_signed_bytes`: what it refuses, the fallback replaces.
-///
-/// # Errors
-/// As [`newest`].
-///
-/// # Panics
-/// Never, unless `load` does.
-pub fn newest_by<'a, M, E>(
+/// The two slots: all of their bytes, each starting at a multiple of four bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Slots<'a> {
     a: &'a [u8],
     b: &'a [u8],
-    load: impl Fn(&'a [u8]) -> Result<M, E>,
-) -> Result<Newest<M, E>, NoModel<E>> {
-    let open = |which, slot: &'a [u8], record: Record| match record.file(slot) {
-        None => Err(SlotError::Bounds),
-        Some(file) => match load(file) {
-            Ok(model) => Ok(Newest { which, sequence: record.sequence, model, passed_over: None }),
-            Err(error) => Err(SlotError::Model(error)),
-        },
-    };
-    let open_a = |record| open(Which::A, a, record);
-    let open_b = |record| open(Which::B, b, record);
-    match (Record::read(a), Record::read(b)) {
-        (None, None) => Err(NoModel { a: SlotError::Empty, b: SlotError::Empty }),
-        (Some(record), None) => match open_a(record) {
-            Ok(newest) => Ok(Newest { passed_over: Some(SlotError::Empty), ..newest }),
-            Err(a) => Err(NoModel { a, b: SlotError::Empty }),
-        },
-        (None, Some(record)) => match open_b(record) {
-            Ok(newest) => Ok(Newest { passed_over: Some(SlotError::Empty), ..newest }),
-            Err(b) => Err(NoModel { a: SlotError::Empty, b }),
-        },
-        (Some(record_a), Some(record_b)) if record_b.is_newer_than(&record_a) => match open_b(record_b) {
-            Ok(newest) => Ok(newest),
-            Err(b) => match open_a(record_a) {
-                Ok(newest) => Ok(Newest { passed_over: Some(b), ..newest }),
-                Err(a) => Err(NoModel { a, b }),
+}
+
+impl<'a> Slots<'a> {
+    /// Two ranges of memory-mapped flash.
+    pub fn new(a: &'a [u8], b: &'a [u8]) -> Self {
+        Self { a, b }
+    }
+
+    /// Opens the newest slot whose file loads as `T`: a detector, which the model must also fit, or a model.
+    ///
+    /// Ask for the detector that the firmware scores with. A newer file that is valid but too large for it is then
+    /// rejected like a damaged one, and the older slot goes on.
+    ///
+    /// # Errors
+    /// [`NoModel`] with the reason of each slot when neither gives a `T`.
+    ///
+    /// # Cost
+    /// Two records and one model file; a second file only when the newer one is rejected. No copy of the file.
+    ///
+    /// # Panics
+    /// Never, whatever the slots hold.
+    pub fn open<T: Load<'a>>(self) -> Result<Newest<T>, NoModel> {
+        self.open_by(T::load)
+    }
+
+    /// [`Slots::open`] with another check of the file, for instance of its signature.
+    ///
+    /// # Errors
+    /// As [`Slots::open`].
+    ///
+    /// # Panics
+    /// Never, unless `load` does.
+    pub fn open_by<T, E>(self, load: impl Fn(&'a [u8]) -> Result<T, E>) -> Result<Newest<T, E>, NoModel<E>> {
+        let open = |which, slot: &'a [u8]| {
+            let record = Record::read(slot).ok_or(SlotError::Empty)?;
+            let file = record.file(slot).ok_or(SlotError::Bounds)?;
+            let loaded = load(file).map_err(SlotError::Model)?;
+            Ok(Newest { which, sequence: record.sequence, loaded, rejected: None })
+        };
+        let (a, b) = (Record::read(self.a), Record::read(self.b));
+        let b_is_newer = b.is_some_and(|b| a.is_none_or(|a| b.is_newer_than(&a)));
+        let (first, second) = if b_is_newer { (Which::B, Which::A) } else { (Which::A, Which::B) };
+        let slot = |which| if which == Which::A { self.a } else { self.b };
+        let no_record = [a, b].contains(&None);
+        match open(first, slot(first)) {
+            Ok(newest) => Ok(Newest { rejected: no_record.then_some(SlotError::Empty), ..newest }),
+            Err(newer) => match open(second, slot(second)) {
+                Ok(newest) => Ok(Newest { rejected: Some(newer), ..newest }),
+                Err(older) if b_is_newer => Err(NoModel { a: older, b: newer }),
+                Err(older) => Err(NoModel { a: newer, b: older }),
             },
-        },
-        (Some(record_a), Some(record_b)) => match open_a(record_a) {
-            Ok(newest) => Ok(newest),
-            Err(a) => match open_b(record_b) {
-                Ok(newest) => Ok(Newest { passed_over: Some(a), ..newest }),
-                Err(b) => Err(NoModel { a, b }),
-            },
-        },
+        }
     }
 }

@@ -7,6 +7,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use super::record::{RECORD_LEN, Record};
 use crate::crc::Crc;
+use crate::error::LoadError;
 use crate::format::{self, TENSOR_ALIGN};
 use crate::signature;
 
@@ -15,7 +16,7 @@ pub const BLOCK: usize = 256;
 
 /// Why an update did not come about. The slot in use was not touched; begin again when the cause is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpdateError<E> {
+pub enum UpdateError<E, C = LoadError> {
     /// The flash driver refused.
     Flash(E),
     /// The slot does not begin and end at a multiple of the flash's erase size and of 16.
@@ -24,20 +25,23 @@ pub enum UpdateError<E> {
     Full,
     /// What was written is not a whole model file, or does not read back as it was written.
     Damaged,
+    /// The check of [`Update::commit_if`] refused the file, for instance because it does not fit the detector.
+    Refused(C),
 }
 
-impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
+impl<E: fmt::Debug, C: fmt::Display> fmt::Display for UpdateError<E, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => write!(f, "the flash driver refused: {error:?}"),
             Self::Slot => f.write_str("the slot is not a whole number of erasable sectors"),
             Self::Full => f.write_str("the model file is larger than the slot"),
             Self::Damaged => f.write_str("not a whole model file, or it does not read back; send it again"),
+            Self::Refused(error) => write!(f, "this device cannot use the model: {error}"),
         }
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for UpdateError<E> {}
+impl<E: fmt::Debug, C: fmt::Debug + fmt::Display> core::error::Error for UpdateError<E, C> {}
 
 /// An update under way: erase, write in pieces, commit.
 ///
@@ -46,15 +50,17 @@ impl<E: fmt::Debug> core::error::Error for UpdateError<E> {}
 ///
 /// # Examples
 /// ```
-/// # use edgevae_core::slots::{self, Update, UpdateError};
+/// # use edgevae_core::{Load, OwnedDetector};
+/// # use edgevae_core::slots::{Update, UpdateError};
 /// # use embedded_storage::nor_flash::NorFlash;
+/// # fn memory_mapped(file: core::ops::Range<u32>) -> &'static [u8] { &[] }
 /// fn receive<F: NorFlash>(flash: &mut F, pieces: &[&[u8]]) -> Result<(), UpdateError<F::Error>> {
 ///     // The slot of `newest.which.other()`, and `newest.next_sequence()`.
 ///     let mut update = Update::begin(flash, 0x8000..0xc000, 8)?;
 ///     for piece in pieces {
 ///         update.write(piece)?;
 ///     }
-///     update.commit()
+///     update.commit_if(|_, file| OwnedDetector::<10, 64>::load(memory_mapped(file)).map(drop))
 /// }
 /// ```
 #[derive(Debug)]
@@ -122,7 +128,7 @@ impl<'f, F: NorFlash> Update<'f, F> {
     }
 
     /// Writes what was gathered, filled up to whole flash words with what erased flash holds.
-    fn flush(&mut self) -> Result<(), UpdateError<F::Error>> {
+    fn flush<C>(&mut self) -> Result<(), UpdateError<F::Error, C>> {
         let words = self.block.get(..self.gathered.next_multiple_of(F::WRITE_SIZE)).unwrap_or(&self.block);
         let at = self.file_start().saturating_add(self.written);
         if u64::from(at).saturating_add(words.len() as u64) > u64::from(self.slot.end) {
@@ -138,21 +144,40 @@ impl<'f, F: NorFlash> Update<'f, F> {
         self.slot.start.saturating_add(self.model_at)
     }
 
-    /// Reads the file back, writes the record, and reads that back too: from here on the slot counts.
-    ///
-    /// The record is the last thing written, so a power cut before leaves the slot that is in use in use.
+    /// [`Update::commit_if`] without a check of its own.
     ///
     /// # Errors
-    /// [`UpdateError::Damaged`] when magic, version, length or checksum do not hold for what is in flash or the record does
-    /// not read back, and the slot then does not count; [`UpdateError::Full`]; [`UpdateError::Flash`].
+    /// As [`Update::commit_if`].
     ///
     /// # Panics
     /// Never, unless the driver does.
-    pub fn commit(mut self) -> Result<(), UpdateError<F::Error>> {
+    pub fn commit(self) -> Result<(), UpdateError<F::Error>> {
+        self.commit_if(|_, _| Ok(()))
+    }
+
+    /// Reads the file back, writes the record, and reads that back too: from here on the slot counts.
+    ///
+    /// The record is the last thing written, so a power cut before leaves the slot that is in use in use. `check` is asked
+    /// before: it gets the driver and where in flash the file lies, and a file that it refuses has no record. Load it there
+    /// as the detector that the firmware scores with.
+    ///
+    /// # Errors
+    /// [`UpdateError::Damaged`] when magic, version, length or checksum do not hold for what is in flash or the record does
+    /// not read back, and the slot then does not count; [`UpdateError::Refused`] with what `check` says; [`UpdateError::Full`];
+    /// [`UpdateError::Flash`].
+    ///
+    /// # Panics
+    /// Never, unless the driver does.
+    pub fn commit_if<C>(
+        mut self,
+        check: impl FnOnce(&mut F, Range<u32>) -> Result<(), C>,
+    ) -> Result<(), UpdateError<F::Error, C>> {
         if self.gathered > 0 {
             self.flush()?;
         }
         self.read_back()?;
+        let start = self.file_start();
+        check(self.flash, start..start.saturating_add(self.written)).map_err(UpdateError::Refused)?;
         let record = Record { sequence: self.sequence, model_at: self.model_at, model_len: self.written };
         let record = record.to_bytes();
         self.block.iter_mut().zip(record).for_each(|(to, from)| *to = from);
@@ -164,7 +189,7 @@ impl<'f, F: NorFlash> Update<'f, F> {
     }
 
     /// Checks length and checksum of what lies in flash, and leaves `block` as erased flash.
-    fn read_back(&mut self) -> Result<(), UpdateError<F::Error>> {
+    fn read_back<C>(&mut self) -> Result<(), UpdateError<F::Error, C>> {
         let start = self.file_start();
         let mut checksum = Checksum::default();
         let mut at = 0;

@@ -172,7 +172,9 @@ pub fn file(model: &Int8, encoder_layers: u8, names: &[u8]) -> Aligned {
         activation: if layer.relu { format::Activation::Relu } else { format::Activation::Linear },
     });
     let kind = if model.whitening.is_some() { HeadKind::Mahalanobis } else { HeadKind::Mse };
+    let shown = model.threshold as f32 * model.unit;
     let header = Header {
+        threshold: if model.whitening.is_some() { shown.sqrt() } else { shown },
         inputs: model.inputs.len() as u16,
         encoder_layers,
         layers: layers.collect(),

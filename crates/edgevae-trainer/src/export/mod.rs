@@ -4,10 +4,12 @@ pub mod model_file;
 pub mod remembered;
 pub mod signing;
 
+use edgevae_core::format::extras::RANGE;
 use edgevae_core::format::{
-    self, Activation, CalibrationSet, Contents, DecoderVariance, Header, Layer, MAX_LAYERS, Missing, Numbers,
+    self, Activation, CalibrationSet, Contents, DecoderVariance, Extra, Header, Layer, MAX_LAYERS, Missing, Numbers,
 };
 use edgevae_core::head::Needs;
+use edgevae_core::range;
 
 use crate::calibrate::threshold::Calibration;
 use crate::export::model_file::{ModelFile, kept_extras};
@@ -31,6 +33,8 @@ pub struct Export<'a> {
     pub network: &'a Vae,
     /// Seed of the run.
     pub seed: u64,
+    /// Largest magnitude of the training rows in scales; see [`Scaler::reach`].
+    pub reach: f32,
 }
 
 impl Export<'_> {
@@ -76,7 +80,16 @@ impl Export<'_> {
             calibration: record(calibration, set),
             names: &names,
         };
-        ModelFile::encode(&header, &tensors)
+        let limit = self.range_limit().map(f32::to_le_bytes);
+        let extras: Vec<Extra<'_>> = limit.iter().map(|limit| Extra { tag: RANGE, bytes: limit }).collect();
+        ModelFile::of(&Contents { extras: &extras, ..Contents::new(&header, bytemuck::cast_slice(&tensors)) })
+    }
+
+    /// The limit of the range of readings, where half of the one that a device takes by itself is within reach of the
+    /// training rows: twice their reach.
+    fn range_limit(&self) -> Option<f32> {
+        let limit = 2.0 * self.reach;
+        (limit > range::LIMIT).then_some(limit.min(f32::MAX))
     }
 
     /// Adds what the decoder says of its variance.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use edgevae_core::format::{Contents, Extra, Extras, Header, extras};
-use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, signature};
+use edgevae_core::{LoadError, Model, QuantizedModel, RawModel, check_arithmetic, signature};
 
 use crate::base::regular;
 
@@ -147,8 +147,9 @@ impl ModelFile {
     /// The checked view of a model of any kind.
     ///
     /// # Errors
-    /// [`LoadError`] when the bytes are no model.
+    /// [`LoadError`] when the bytes are no model, or this thread flushes subnormal numbers to zero.
     pub fn any(&self) -> Result<AnyModel<'_>, LoadError> {
+        check_arithmetic()?;
         match self.model() {
             Ok(model) => Ok(AnyModel::Float(model)),
             Err(LoadError::Quantized) => self.quantized().map(AnyModel::Int8),

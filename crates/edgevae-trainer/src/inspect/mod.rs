@@ -193,6 +193,8 @@ impl ColumnInfo {
                     Clock::Day => "seconds since midnight",
                     Clock::Week => "seconds since Monday, midnight",
                     Clock::Year => "seconds since the year began",
+                    Clock::Signed => "the value, of either sign",
+                    Clock::Turns => "the value, any number of periods",
                 };
                 ("cyclic", Some(reading), Some(period))
             }

@@ -21,7 +21,7 @@ impl std::fmt::Display for Cyclic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { column, period, clock } = self;
         match clock {
-            Clock::Value => write!(f, "{column}:{period}"),
+            Clock::Value | Clock::Signed | Clock::Turns => write!(f, "{column}:{period}"),
             Clock::Day => write!(f, "{column}:day"),
             Clock::Week => write!(f, "{column}:week"),
             Clock::Year => write!(f, "{column}:year"),

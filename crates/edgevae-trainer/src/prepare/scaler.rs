@@ -1,7 +1,7 @@
 //! Scaling of features: statistics of the training rows in f64, applied as the device applies them, in f32.
 
 use edgevae_core::{clip, standardize};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use thiserror::Error;
 
 /// Centre and scale of each feature: `x = (raw - mean) * (1 / scale)`.
@@ -115,6 +115,19 @@ impl Scaler {
         let mut scaled = features.as_standard_layout().into_owned();
         self.transform_in_place(scaled.as_slice_mut().expect("the standard layout is one slice"));
         scaled
+    }
+
+    /// The largest magnitude of these rows in scales, before they are clipped; 0 without a value.
+    ///
+    /// # Shapes
+    /// - `rows`: `[ROWS, IN]`
+    pub fn reach(&self, rows: ArrayView2<'_, f32>) -> f32 {
+        let (means, reciprocals) = (self.means(), self.reciprocals());
+        let row = |row: ArrayView1<'_, f32>| {
+            let scaled = row.iter().zip(&means).zip(&reciprocals);
+            scaled.map(|((&cell, &mean), &reciprocal)| standardize(cell, mean, reciprocal).abs()).fold(0.0, f32::max)
+        };
+        rows.rows().into_iter().map(row).fold(0.0, f32::max)
     }
 
     /// [`Scaler::transform`] of rows where they are.

@@ -34,7 +34,8 @@ pub(super) fn fit(
             Reading::Boolean => Kind::Boolean,
             Reading::Clock(of) => {
                 let period = cyclic.iter().find(|cyclic| cyclic.column == *name).map_or(1.0, |cyclic| cyclic.period);
-                Kind::Cyclic { period, of: *of }
+                let of = if *of == Clock::Value { dial(column.view(), training, period) } else { *of };
+                Kind::Cyclic { period, of }
             }
             Reading::Category(all) => {
                 let (kept, other) = keep_levels(&mut column, all.names(), training);
@@ -55,6 +56,20 @@ pub(super) fn fit(
     }
     let section = InputSection { columns: raw.names.len() as u16, encoded: &encoded, window };
     (postcard::to_stdvec(&section).expect("numbers and bytes always encode"), notes)
+}
+
+/// What the readings of a cyclic column are, by its training rows: from 0 to the period, of either sign up to half of it, or
+/// any number of periods. A device calls readings beyond that out of range.
+fn dial(column: ArrayView1<'_, f32>, training: &[usize], period: f32) -> Clock {
+    let turns = || training.iter().map(|&row| column[row] / period).filter(|turns| !turns.is_nan());
+    let within = |least: f32, most: f32| turns().all(|turns| turns >= least && turns <= most);
+    if within(0.0, 1.0) {
+        Clock::Value
+    } else if within(-0.5, 0.5) {
+        Clock::Signed
+    } else {
+        Clock::Turns
+    }
 }
 
 /// Mean of a column over the training rows that have a value; 0 without any.
@@ -210,7 +225,7 @@ pub fn levels<'a>(kind: &Kind<'a>) -> Vec<&'a str> {
 /// How the cells of a raw column are read for a model that was trained on it.
 pub fn reading(column: &Column<'_>) -> Reading {
     match column.kind {
-        Kind::Number | Kind::Cyclic { of: Clock::Value, .. } => Reading::Number,
+        Kind::Number | Kind::Cyclic { of: Clock::Value | Clock::Signed | Clock::Turns, .. } => Reading::Number,
         Kind::Boolean => Reading::Boolean,
         Kind::Category { .. } => {
             let names = levels(&column.kind).into_iter().map(str::to_owned).collect();

@@ -274,7 +274,7 @@ impl Cyclic {
     /// In words.
     fn said(&self) -> String {
         match self.clock {
-            Clock::Value => format!("sine and cosine of a period of {}", self.period),
+            Clock::Value | Clock::Signed | Clock::Turns => format!("sine and cosine of a period of {}", self.period),
             Clock::Day => "sine and cosine of the time of day".into(),
             Clock::Week => "sine and cosine of the time of the week".into(),
             Clock::Year => "sine and cosine of the time of the year".into(),

@@ -141,6 +141,8 @@ pub struct Trained {
     pub test_rows: Vec<usize>,
     /// Scores of `test_rows` by the core.
     pub test_scores: Vec<f32>,
+    /// Which of `test_rows` have a reading out of range.
+    pub test_out_of_range: Vec<bool>,
     /// Labels of `test_rows`.
     pub test_labels: Option<Vec<bool>>,
     /// Verdicts against labels at the threshold.
@@ -158,7 +160,12 @@ pub struct Trained {
 impl Trained {
     /// What the scores of the test rows say about the model.
     pub fn quality(&self) -> Quality {
-        Quality::of(&self.test_scores, self.test_labels.as_deref(), self.calibration.threshold)
+        Quality::of(&self.test_ranks(), self.test_labels.as_deref(), self.calibration.threshold)
+    }
+
+    /// What ranks the test rows; see [`RowVerdict::rank`].
+    pub fn test_ranks(&self) -> Vec<f32> {
+        ranks(&self.test_scores, &self.test_out_of_range)
     }
 }
 
@@ -221,6 +228,11 @@ pub fn check_written(file: &ModelFile, dataset: &Dataset, trained: &Trained) -> 
         }
     }
     Ok(())
+}
+
+/// Scores, and the largest `f32` for rows out of range.
+fn ranks(scores: &[f32], out_of_range: &[bool]) -> Vec<f32> {
+    scores.iter().zip(out_of_range).map(|(&score, &out)| if out { f32::MAX } else { score }).collect()
 }
 
 /// The bits of all names, labels and cells of a data set, whatever they are for.
@@ -413,7 +425,12 @@ impl<'d> Fitted<'d> {
         // Without a test split the fitted rows serve: the comparison is about arithmetic, not about quality.
         let compared = if rows.test.is_empty() { &rows.fit[..rows.fit.len().min(10_000)] } else { &rows.test[..] };
         let parity = parity::compare(&model, &heads, &fit.vae, scaler, self.raw(compared).view(), compared)?;
-        let confusion = test_labels.as_ref().map(|labels| Confusion::at(&test_scores, labels, calibration.threshold));
+        let view = model.model()?;
+        let out_of_range = |&row: &usize| view.is_out_of_range(self.raw(&[row]).as_slice().unwrap_or(&[]));
+        let test_out_of_range: Vec<bool> = rows.test.iter().map(out_of_range).collect();
+        let test_ranks = ranks(&test_scores, &test_out_of_range);
+        let confusion = test_labels.as_ref().map(|labels| Confusion::at(&test_ranks, labels, calibration.threshold));
+        drop(view);
         Ok(Trained {
             model,
             fit: fit.clone(),
@@ -430,6 +447,7 @@ impl<'d> Fitted<'d> {
             },
             test_rows: rows.test.clone(),
             test_scores,
+            test_out_of_range,
             test_labels,
             confusion,
             parity,
@@ -506,7 +524,14 @@ impl<'d> Fitted<'d> {
 
     fn export(&self, options: &Options) -> Export<'_> {
         let Self { dataset, missing, network: Network { scaler, fit, .. }, .. } = self;
-        Export { names: &dataset.names, scaler, missing: *missing, network: &fit.vae, seed: options.seed }
+        let reach = self.reach();
+        Export { names: &dataset.names, scaler, missing: *missing, network: &fit.vae, seed: options.seed, reach }
+    }
+
+    /// The largest magnitude of the fitted rows in scales; of a stream those of the sample.
+    fn reach(&self) -> f32 {
+        let blocks = self.rows.fit.chunks(4096);
+        blocks.map(|rows| self.network.scaler.reach(self.raw(rows).view())).fold(0.0, f32::max)
     }
 
     /// Rows in raw units.

@@ -2,6 +2,7 @@
 
 use edgevae_core::{RawModel, ScoreError, SliceWindow};
 
+use super::rows::float_verdict;
 use super::{RowVerdict, score_all};
 use crate::table::block::Block;
 
@@ -52,17 +53,18 @@ impl<'m> RawRows<'m> {
         verdicts.clear();
         let encoded = self.encode(block);
         let model = self.model.model();
-        let verdict = |score: f32| RowVerdict { score, is_anomaly: model.is_anomaly(score), out_of_range: None };
+        let samples = self.samples.chunks_exact(model.inputs());
+        let verdict = |(score, sample): (f32, &[f32])| float_verdict(model, score, sample);
         match score_all(model, &self.samples, self.threads) {
             Ok(scores) => {
-                verdicts.extend(scores.into_iter().map(verdict));
+                verdicts.extend(scores.into_iter().zip(samples).map(verdict));
                 encoded
             }
             Err((sample, error)) => {
                 let before = &self.samples[..sample * model.inputs()];
                 let scores =
                     score_all(model, before, self.threads).expect("the first row without a score is behind them");
-                verdicts.extend(scores.into_iter().map(verdict));
+                verdicts.extend(scores.into_iter().zip(samples).map(verdict));
                 let error = match error {
                     ScoreError::NonFinite { index } => ScoreError::NonFinite { index: self.model.raw_of(index) },
                     error => error,

@@ -11,9 +11,10 @@ use crate::export::model_file::AnyModel;
 pub struct RowVerdict {
     /// In the unit of the float model.
     pub score: f32,
-    /// Above the threshold, or beyond the range of an int8 model.
+    /// Above the threshold, or with a reading out of range.
     pub is_anomaly: bool,
-    /// Whether an int8 model saturated a reading; `None` by a float model, which has no range.
+    /// Whether a reading is out of range. By a float model `None` in place of `Some(false)`: its files of scores have no
+    /// column for it.
     pub out_of_range: Option<bool>,
 }
 
@@ -74,14 +75,22 @@ impl<'m> RowScorer<'m> {
     }
 }
 
+/// The verdict of a float model on a sample that has this score.
+pub(super) fn float_verdict(model: &Model<'_>, score: f32, sample: &[f32]) -> RowVerdict {
+    let out_of_range = model.is_out_of_range(sample);
+    let is_anomaly = model.is_anomaly(score) || out_of_range;
+    RowVerdict { score, is_anomaly, out_of_range: out_of_range.then_some(true) }
+}
+
 impl FloatRows<'_> {
     fn score(&mut self, rows: &[f32], verdicts: &mut Vec<RowVerdict>) -> Result<(), (usize, ScoreError)> {
         let Self { model, scorer, scores } = self;
         scores.resize(rows.len() / model.inputs(), 0.0);
         let result = scorer.score(rows, scores);
         let scored = result.map_or_else(|(row, _)| row, |()| scores.len());
-        let verdict = |&score: &f32| RowVerdict { score, is_anomaly: model.is_anomaly(score), out_of_range: None };
-        verdicts.extend(scores[..scored].iter().map(verdict));
+        let samples = rows.chunks_exact(model.inputs());
+        verdicts
+            .extend(scores[..scored].iter().zip(samples).map(|(&score, sample)| float_verdict(model, score, sample)));
         result
     }
 }

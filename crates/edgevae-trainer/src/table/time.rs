@@ -37,7 +37,7 @@ pub fn is_written(text: &[u8]) -> bool {
 
 /// What a clock shows at a time, seconds; the clock goes by the offset that is written. [`Clock::Value`] shows the number.
 pub fn shown_by(clock: Clock, text: &[u8]) -> Option<f32> {
-    if clock == Clock::Value {
+    if matches!(clock, Clock::Value | Clock::Signed | Clock::Turns) {
         return cell::number(text).ok();
     }
     let text = str::from_utf8(text.trim_ascii()).ok()?;
@@ -53,7 +53,7 @@ pub fn shown_by(clock: Clock, text: &[u8]) -> Option<f32> {
     let days = match clock {
         Clock::Week => f64::from(time.date().weekday().to_monday_zero_offset()),
         Clock::Year => f64::from(time.date().day_of_year()) - 1.0,
-        Clock::Day | Clock::Value => 0.0,
+        Clock::Day | Clock::Value | Clock::Signed | Clock::Turns => 0.0,
     };
     Some((86_400.0 * days + of_day) as f32)
 }
@@ -61,7 +61,7 @@ pub fn shown_by(clock: Clock, text: &[u8]) -> Option<f32> {
 /// Seconds of a clock's period.
 pub fn period(clock: Clock) -> f32 {
     match clock {
-        Clock::Day | Clock::Value => 86_400.0,
+        Clock::Day | Clock::Value | Clock::Signed | Clock::Turns => 86_400.0,
         Clock::Week => 604_800.0,
         Clock::Year => 31_557_600.0,
     }

@@ -67,7 +67,7 @@ impl Board<IN> for Esp {
     fn show(&mut self, outcome: Result<Verdict, ScoreError>) -> Result<(), Infallible> {
         let lit = State::from(outcome) != State::Normal;
         self.lamp.set_level(if lit { Level::High } else { Level::Low });
-        if let Ok(Verdict { score, is_anomaly: true }) = outcome {
+        if let Ok(Verdict { score, is_anomaly: true, .. }) = outcome {
             defmt::warn!("anomaly, score {}", score);
         }
         Ok(())

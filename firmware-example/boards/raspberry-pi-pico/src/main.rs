@@ -71,7 +71,7 @@ impl Board<IN> for Pico {
     fn show(&mut self, outcome: Result<Verdict, ScoreError>) -> Result<(), Self::Error> {
         let lit = State::from(outcome) != State::Normal;
         self.lamp.set_state(PinState::from(lit))?;
-        if let Ok(Verdict { score, is_anomaly: true }) = outcome {
+        if let Ok(Verdict { score, is_anomaly: true, .. }) = outcome {
             defmt::warn!("anomaly, score {}", score);
         }
         Ok(())

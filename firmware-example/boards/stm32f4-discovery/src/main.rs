@@ -58,7 +58,7 @@ impl Board<IN> for Discovery {
         let state = State::from(outcome);
         self.anomaly.set_state((state == State::Anomaly).into());
         self.fault.set_state((state == State::SensorFault).into());
-        if let Ok(Verdict { score, is_anomaly: true }) = outcome {
+        if let Ok(Verdict { score, is_anomaly: true, .. }) = outcome {
             defmt::warn!("anomaly, score {}", score);
         }
         Ok(())
