@@ -74,10 +74,13 @@ impl Cmd {
         }
         let warnings: BTreeSet<String> = points.iter().filter_map(|point| point.config.options().warning()).collect();
         warnings.iter().for_each(|warning| note!("warning: {warning}"));
+        // As `train` does it.
         let load = |config: &Config| {
-            let loaded = rows::of_config(config).and_then(|rows| rows::load(config, &rows, &config.options()));
-            loaded.iter().flat_map(|loaded| &loaded.warnings).for_each(|warning| note!("warning: {warning}"));
-            loaded.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+            let (config, options) = (config.resolved(), config.options());
+            let opened = rows::of_config(&config).and_then(|rows| rows::open(&config, &rows, &options, &mut |_| ()));
+            let warnings = opened.iter().flat_map(|(loaded, _)| &loaded.warnings);
+            warnings.for_each(|warning| note!("warning: {warning}"));
+            opened.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
         };
         let quiet = self.quiet;
         let on_finished = |progress: Progress<'_>| {

@@ -18,15 +18,19 @@ pub use table::{Row, Statistic, cells, csv, headings, markdown, rows};
 use edgevae_trainer::base::output::OutputError;
 use edgevae_trainer::base::threads;
 use edgevae_trainer::export::TOOL;
-use edgevae_trainer::options::Preset;
+use edgevae_trainer::fit::{Checkpoints, EpochRecord};
 use edgevae_trainer::options::config::Config;
-use edgevae_trainer::run::auto;
+use edgevae_trainer::options::{Options, Preset};
 use edgevae_trainer::run::rows::Loaded;
-use edgevae_trainer::run::{Fitted, TrainError};
+use edgevae_trainer::run::stream::Streamed;
+use edgevae_trainer::run::{self, Fitted, TrainError, auto};
 use edgevae_trainer::table::paths;
 
 /// Reads or generates the rows of a run; the error is told in the run's record.
-pub type Load<'a> = dyn Fn(&Config) -> Result<Loaded, String> + Sync + 'a;
+pub type Load<'a> = dyn Fn(&Config) -> Result<Opened, String> + Sync + 'a;
+
+/// The rows of a run, and the files where they are read again for each epoch.
+type Opened = (Loaded, Option<Streamed>);
 
 /// How far a sweep is, for the user.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,7 @@ pub fn key(point: &Point, checksums: &mut HashMap<Vec<PathBuf>, u32>) -> io::Res
         }),
     };
     let config = toml::to_string(&point.config.resolved()).expect("options always serialize");
-    Ok(Key { config, data, tool: TOOL.to_owned() })
+    Ok(Key { store: record::STORE, config, data, tool: TOOL.to_owned() })
 }
 
 /// CRC-32 of the files that these arguments of `--data` stand for, one after the other.
@@ -74,11 +78,11 @@ fn checksum(arguments: &[PathBuf]) -> io::Result<u32> {
     Ok(digest.finalize())
 }
 
-/// Runs of one fit: they differ in nothing that the network sees.
+/// Runs of the same rows that are likely to share a fit.
 type Group<'a> = Vec<(usize, &'a Point)>;
 
-/// The options of a run that decide its fit, as text.
-fn fit_key(config: &Config) -> String {
+/// The options of runs that may share a fit, as text; [`run::same_fit`] decides when the rows are known.
+fn group_key(config: &Config) -> String {
     // Rows that are left out for their scores make the fit depend on the score and on its draws.
     let options = config.options();
     let trims = options.preset == Preset::Auto || options.trim > 0.0;
@@ -107,7 +111,7 @@ pub fn run(
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (at, point) in points.iter().enumerate().filter(|(at, _)| records[*at].is_none()) {
-        let place = *places.entry(fit_key(&point.config)).or_insert_with(|| {
+        let place = *places.entry(group_key(&point.config)).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1
         });
@@ -148,33 +152,62 @@ pub fn run(
     Ok(records.into_iter().flatten().collect())
 }
 
-/// Fits once and finishes each run of the group.
-fn run_group(
-    group: &Group<'_>,
-    load: &Load<'_>,
-    finish: &mut dyn FnMut(usize, Result<Numbers, String>) -> Result<(), OutputError>,
-) -> Result<(), OutputError> {
-    let Some((_, first)) = group.first() else { return Ok(()) };
-    let all_fail =
-        |reason: String, finish: &mut dyn FnMut(usize, Result<Numbers, String>) -> Result<(), OutputError>| {
-            group.iter().try_for_each(|&(at, _)| finish(at, Err(reason.clone())))
+/// What takes the outcome of a run, at its place in the grid.
+type Finish<'a> = dyn FnMut(usize, Result<Numbers, String>) -> Result<(), OutputError> + 'a;
+
+/// Finishes each run of the group, those of the same fit from one fit.
+fn run_group(group: &Group<'_>, load: &Load<'_>, finish: &mut Finish<'_>) -> Result<(), OutputError> {
+    let mut waiting = VecDeque::from(group.clone());
+    // Rows that are streamed depend on the options and are used up by the fit.
+    let mut loaded = None;
+    while let Some(&(_, first)) = waiting.front() {
+        let (rows, streamed) = match loaded.take().map_or_else(|| load(&first.config), |rows| Ok((rows, None))) {
+            Ok(rows) => rows,
+            Err(reason) => return waiting.iter().try_for_each(|&(at, _)| finish(at, Err(reason.clone()))),
         };
-    let Loaded { dataset, source, .. } = match load(&first.config) {
-        Ok(loaded) => loaded,
-        Err(reason) => return all_fail(reason, finish),
-    };
-    let go_on = &mut |_: &edgevae_trainer::fit::EpochRecord| ControlFlow::Continue(());
-    let planned =
-        |point: &Point| auto::plan(&point.config.options(), &dataset, source.missing(), source.section_len()).0;
-    let fitted = match Fitted::new(&dataset, source.missing(), &planned(first), go_on) {
-        Ok(fitted) => fitted,
-        Err(error) => return all_fail(error.to_string(), finish),
-    };
-    for &(at, point) in group {
-        let outcome = fitted.finish(&planned(point));
-        finish(at, outcome.map(|trained| Numbers::of(&trained)).map_err(|error: TrainError| error.to_string()))?;
+        let planned = |point: &Point| plan(point, &rows);
+        let options = planned(first);
+        let shares = |point: &Point| streamed.is_none() && run::same_fit(&rows.dataset, &options, &planned(point));
+        let (of_fit, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().enumerate().partition(|(place, (_, point))| *place == 0 || shares(point));
+        waiting = others.into_iter().map(|(_, run)| run).collect();
+        loaded = run_fit(of_fit.into_iter().map(|(_, run)| run), rows, streamed, finish)?;
     }
     Ok(())
+}
+
+/// The options of a run on its rows.
+fn plan(point: &Point, rows: &Loaded) -> Options {
+    let Loaded { dataset, source, .. } = rows;
+    auto::plan(&point.config.options(), dataset, source.missing(), source.section_len()).0
+}
+
+/// Fits once, finishes each of the runs, and returns the rows unless the fit has used them up.
+fn run_fit<'a>(
+    runs: impl Iterator<Item = (usize, &'a Point)>,
+    rows: Loaded,
+    streamed: Option<Streamed>,
+    finish: &mut Finish<'_>,
+) -> Result<Option<Loaded>, OutputError> {
+    let runs: Vec<(usize, Options)> = runs.map(|(at, point)| (at, plan(point, &rows))).collect();
+    let Some((_, options)) = runs.first() else { return Ok(Some(rows)) };
+    let Loaded { dataset, source, warnings } = rows;
+    let is_streamed = streamed.is_some();
+    let go_on = &mut |_: &EpochRecord| ControlFlow::Continue(());
+    let fitted = match streamed {
+        Some(files) => files.fit(Checkpoints::none(), &dataset, source.missing(), options, &mut |_| (), go_on),
+        None => Fitted::new(&dataset, source.missing(), options, go_on),
+    };
+    match fitted {
+        Err(error) => runs.iter().try_for_each(|&(at, _)| finish(at, Err(error.to_string())))?,
+        Ok(fitted) => {
+            for (at, options) in &runs {
+                let trained = fitted.finish(options).map_err(|error: TrainError| error.to_string());
+                finish(*at, trained.map(|trained| Numbers::of(&trained, &source.model_file(&trained))))?;
+            }
+        }
+    }
+    Ok((!is_streamed).then_some(Loaded { dataset, source, warnings }))
 }
 
 #[cfg(test)]
@@ -207,11 +240,11 @@ mod tests {
             .collect()
     }
 
-    fn load(config: &Config) -> Result<Loaded, String> {
+    fn load(config: &Config) -> Result<Opened, String> {
         let recipe: Synthetic = config.synth.as_deref().unwrap_or("").parse().unwrap();
         let recipe = Synthetic { seed: config.options().seed, ..recipe };
         let (dataset, source) = (recipe.generate().unwrap(), Source::Synthetic(recipe));
-        Ok(Loaded { dataset, source, warnings: vec![] })
+        Ok((Loaded { dataset, source, warnings: vec![] }, None))
     }
 
     fn keys(points: &[Point]) -> Vec<Key> {

@@ -6,11 +6,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use edgevae_trainer::base::output::{OutputError, OutputFile};
+use edgevae_trainer::export::model_file::ModelFile;
+use edgevae_trainer::inspect;
 use edgevae_trainer::run::Trained;
+
+/// Version of the store. A record of another one is run again: version 1 shared fits whose rows differ.
+pub(super) const STORE: u32 = 2;
 
 /// What determines a run: its resolved options, the checksum of its data and the tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
+    /// Version of the store that holds the run.
+    pub store: u32,
     /// `config.toml` of the run.
     pub config: String,
     /// CRC-32 of the data file; `None` for generated data.
@@ -55,6 +62,8 @@ pub struct Numbers {
     pub multiply_adds: usize,
     /// Of the model file.
     pub model_bytes: usize,
+    /// CRC-32 at the end of the model file, hexadecimal.
+    pub model_checksum: String,
     /// Epochs run.
     pub epochs: usize,
     /// Wall time of the fit.
@@ -62,8 +71,8 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Takes them from a run's result.
-    pub fn of(trained: &Trained) -> Self {
+    /// Takes them from a run's result and the file that it writes.
+    pub fn of(trained: &Trained, file: &ModelFile) -> Self {
         let last = trained.fit.history.last();
         let of_last = |value: fn(&edgevae_trainer::fit::EpochRecord) -> f64| last.map_or(f64::NAN, value);
         let quality = trained.quality();
@@ -79,7 +88,8 @@ impl Numbers {
             false_alarm_rate: quality.false_alarm_rate,
             threshold: trained.calibration.threshold,
             multiply_adds: model.multiply_adds(),
-            model_bytes: trained.model.bytes().len(),
+            model_bytes: file.bytes().len(),
+            model_checksum: inspect::checksum(file.bytes()),
             epochs: trained.fit.history.len(),
             fit_seconds: trained.fit_seconds,
         }
@@ -130,7 +140,7 @@ mod tests {
     use super::*;
 
     fn record(config: &str) -> Record {
-        let key = Key { config: config.into(), data: Some(7), tool: "edgevae test".into() };
+        let key = Key { store: STORE, config: config.into(), data: Some(7), tool: "edgevae test".into() };
         Record { key, outcome: Ok(numbers()) }
     }
 
@@ -147,6 +157,7 @@ mod tests {
             threshold: 0.1,
             multiply_adds: 10,
             model_bytes: 100,
+            model_checksum: "00000007".into(),
             epochs: 2,
             fit_seconds: 0.25,
         }

@@ -140,6 +140,7 @@ pub fn csv(points: &[Point], records: &[Record]) -> Vec<u8> {
         "threshold",
         "multiply_adds",
         "model_bytes",
+        "model_checksum",
         "epochs_run",
         "fit_seconds",
         "error",
@@ -170,6 +171,7 @@ fn values(numbers: &Numbers) -> Vec<String> {
         numbers.threshold.to_string(),
         numbers.multiply_adds.to_string(),
         numbers.model_bytes.to_string(),
+        numbers.model_checksum.clone(),
         numbers.epochs.to_string(),
         format!("{:.3}", numbers.fit_seconds),
     ]
@@ -196,7 +198,7 @@ mod tests {
     use edgevae_trainer::options::config::Config;
 
     fn record(roc_auc: Option<f64>, kl: f64) -> Record {
-        let key = Key { config: String::new(), data: None, tool: String::new() };
+        let key = Key { store: 2, config: String::new(), data: None, tool: String::new() };
         let outcome = Ok(Numbers {
             reconstruction_loss: 4.5,
             kl,
@@ -209,6 +211,7 @@ mod tests {
             threshold: 1.25,
             multiply_adds: 100,
             model_bytes: 2000,
+            model_checksum: "00000007".into(),
             epochs: 50,
             fit_seconds: 1.5,
         });

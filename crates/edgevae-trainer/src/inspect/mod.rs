@@ -465,8 +465,8 @@ impl std::fmt::Display for HeadInfo {
 /// The largest activation in magnitude.
 const LARGEST: i16 = i16::MAX;
 
-/// CRC-32 at the end of a file.
-fn checksum(bytes: &[u8]) -> String {
+/// CRC-32 at the end of a model file, hexadecimal.
+pub fn checksum(bytes: &[u8]) -> String {
     format!("{:08x}", bytes.last_chunk().map_or(0, |field| u32::from_le_bytes(*field)))
 }
 

@@ -36,7 +36,7 @@ pub(crate) const CALIBRATED_ON_TRAINING_ROWS: &str = "no row could be kept out f
      those of new rows; expect more false alarms than stated";
 
 /// Row indices of a data set by their use; no row is in two of them.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Rows {
     pub fit: Vec<usize>,
     pub validation: Vec<usize>,

@@ -29,7 +29,7 @@ use crate::export::model_file::ModelFile;
 use crate::fit::vae::Shape;
 use crate::fit::{Checkpoints, EpochRecord, Fit, FitError, FitOptions};
 use crate::heads::{self, FittedHead};
-use crate::options::{Options, Preset, Score};
+use crate::options::{HeadSizes, Options, Preset, Score};
 use crate::prepare::divide::{self, DivideError, Rows};
 use crate::prepare::scaler::Scaler;
 use crate::quantize::{Quantization, QuantizeError, Quantized, Tuning};
@@ -233,6 +233,27 @@ pub fn check_written(file: &ModelFile, dataset: &Dataset, trained: &Trained) -> 
 /// Scores, and the largest `f32` for rows out of range.
 fn ranks(scores: &[f32], out_of_range: &[bool]) -> Vec<f32> {
     scores.iter().zip(out_of_range).map(|(&score, &out)| if out { f32::MAX } else { score }).collect()
+}
+
+/// Whether runs with planned options `a` and `b` fit the same rows in the same way, so that [`Fitted::finish`] of one fit
+/// serves both.
+///
+/// The score decides which rows are fitted: one that stores rows keeps some out to compare heads with, and a score that
+/// trims chooses the rows to leave out.
+pub fn same_fit(dataset: &Dataset, a: &Options, b: &Options) -> bool {
+    let but_for_threshold = |options: &Options| Options { quantile: 0.5, ..options.clone() };
+    let (a, b) = (but_for_threshold(a), but_for_threshold(b));
+    if a == b {
+        return true;
+    }
+    let but_for_score = |options: &Options| Options {
+        score: Score::Mse,
+        without: Vec::new(),
+        sizes: HeadSizes::default(),
+        ..options.clone()
+    };
+    let rows = |options: &Options| Rows::choose(dataset, options, &mut Vec::new()).ok();
+    a.trim == 0.0 && b.trim == 0.0 && but_for_score(&a) == but_for_score(&b) && rows(&a) == rows(&b)
 }
 
 /// The bits of all names, labels and cells of a data set, whatever they are for.

@@ -36,6 +36,24 @@ pub fn of_config(config: &Config) -> Result<Rows, RunError> {
     })
 }
 
+/// Reads or generates all rows; or, where they are to be read again for each epoch, a sample of them
+/// and what the fit reads.
+///
+/// # Errors
+/// [`RunError`].
+pub fn open(
+    config: &Config,
+    rows: &Rows,
+    options: &Options,
+    on_rows: &mut (dyn FnMut(RowProgress) + Send),
+) -> Result<(Loaded, Option<Streamed>), RunError> {
+    if wants_stream(config, rows) {
+        let (loaded, streamed) = open_stream(config, rows.paths(), options, on_rows)?;
+        return Ok((loaded, Some(streamed)));
+    }
+    Ok((load(config, rows, options)?, None))
+}
+
 /// Reads or generates all rows.
 ///
 /// # Errors
@@ -96,7 +114,7 @@ fn read_options(config: &Config, rows: &Rows) -> Result<ReadOptions, RunError> {
 
 /// Whether files are to be read again for each epoch: when that was asked for, or when their rows would take more than
 /// half of free memory.
-pub fn wants_stream(config: &Config, rows: &Rows) -> bool {
+fn wants_stream(config: &Config, rows: &Rows) -> bool {
     let Rows::Files(paths) = rows else { return false };
     config.stream.unwrap_or_else(|| {
         let estimates = paths.iter().filter_map(|path| size::in_memory(path, config.format));
@@ -109,7 +127,7 @@ pub fn wants_stream(config: &Config, rows: &Rows) -> bool {
 ///
 /// # Errors
 /// [`RunError`]: options that need all rows at once, or files that cannot be read.
-pub fn open_stream(
+fn open_stream(
     config: &Config,
     paths: Vec<PathBuf>,
     options: &Options,

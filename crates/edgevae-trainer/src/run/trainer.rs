@@ -125,17 +125,11 @@ impl<'a> Trainer<'a> {
         let on_event = Mutex::new(on_event);
         let tell = |event: Event<'_>| on_event.lock().unwrap_or_else(PoisonError::into_inner)(event);
         let mut on_rows = |progress| tell(Event::Rows(progress));
-        let (loaded, streamed) = if rows::wants_stream(&config, &table.rows) {
+        let (loaded, streamed) = rows::open(&config, &table.rows, &asked, &mut on_rows)?;
+        if matches!(table.rows, Rows::Files(_)) {
             // A run that continues from a checkpoint takes the rows as this one did, whatever memory is free then.
-            config.stream = Some(true);
-            let (loaded, streamed) = rows::open_stream(&config, table.rows.paths(), &asked, &mut on_rows)?;
-            (loaded, Some(streamed))
-        } else {
-            if matches!(table.rows, Rows::Files(_)) {
-                config.stream = Some(false);
-            }
-            (rows::load(&config, &table.rows, &asked)?, None)
-        };
+            config.stream = Some(streamed.is_some());
+        }
         let Loaded { dataset, source, warnings } = loaded;
         warnings.iter().for_each(|warning| tell(Event::Warning(warning)));
         let options = planned(&given, &asked, &dataset, &source, &tell)?;
