@@ -32,6 +32,14 @@ test() { # unit tests, doc tests, whole-path tests through the binary
   cargo test --workspace --locked
 }
 
+same_bits() { # models have the same bytes under three emulated processors
+  cargo build --locked --quiet
+  local code=0
+  scripts/same_bits.sh target/debug/edgevae || code=$?
+  [ "$code" != 3 ] || { skipped qemu-x86_64 "apt-get install qemu-user, on x86-64"; return; }
+  return "$code"
+}
+
 no_panic() { # the core links as a program without a panic handler
   tests/no_panic/check.sh
 }
@@ -153,7 +161,7 @@ budget() { # flash, RAM, stack and instructions against the table that is checke
   firmware-example/tools/budget.sh
 }
 
-ALL="fmt clippy doc features test no_panic msrv deny fuzz miri kani firmware_lint panic_free firmware budget hardware"
+ALL="fmt clippy doc features test same_bits no_panic msrv deny fuzz miri kani firmware_lint panic_free firmware budget hardware"
 
 names() { sed -nE 's/^([a-z_]+)\(\) \{ # (.*)/\1\t\2/p' "$0" | expand -t 12; }
 

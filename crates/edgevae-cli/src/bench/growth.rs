@@ -17,6 +17,7 @@ use crate::report::{GrowthCurve, growth_svg};
 use edgevae_trainer::base::random::{Purpose, stream};
 use edgevae_trainer::fit::vae::Shape;
 use edgevae_trainer::fit::{FitOptions, fit};
+use edgevae_trainer::options::Engine;
 use edgevae_trainer::options::beta::BetaSchedule;
 use edgevae_trainer::options::likelihood::Likelihood;
 use edgevae_trainer::table::synthetic::MAX_CELLS;
@@ -69,6 +70,7 @@ pub fn measure_here(point: Point) -> anyhow::Result<Measured> {
     let mut rng = stream(0, Purpose::Noise, 0);
     let table = Array2::from_shape_fn((point.rows, point.features), |_| StandardNormal.sample(&mut rng));
     let options = FitOptions {
+        engine: Engine::Simd,
         shape: Shape { inputs: point.features, hidden: vec![point.width], latent: 8, likelihood: Likelihood::Mse },
         epochs: 1,
         batch_size: 128,

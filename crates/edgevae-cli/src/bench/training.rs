@@ -14,6 +14,7 @@ use super::{BenchOptions, Figure, Torch, median_seconds};
 use edgevae_trainer::fit::measure::{self, Steps};
 use edgevae_trainer::fit::vae::Shape;
 use edgevae_trainer::fit::{FitOptions, fit};
+use edgevae_trainer::options::Engine;
 use edgevae_trainer::options::beta::BetaSchedule;
 use edgevae_trainer::options::likelihood::Likelihood;
 use edgevae_trainer::prepare::scaler::Scaler;
@@ -106,6 +107,7 @@ impl Case {
 
     fn options(&self, threads: usize) -> FitOptions {
         FitOptions {
+            engine: Engine::Simd,
             shape: self.shape.clone(),
             epochs: self.epochs,
             batch_size: BATCH,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::step::{Kernel, Level, Sums};
+use super::engine::simd::{Kernel, Level, Sums};
 
 /// Decay of the first moment.
 const BETA1: f32 = 0.9;
@@ -40,6 +40,12 @@ impl Adam {
         self.begin(parameters, learning_rate).run(gradient, level);
     }
 
+    /// Begins a step that other code takes: its number, counted from 1, and both moments.
+    pub fn advance(&mut self) -> (i32, &mut [f32], &mut [f32]) {
+        self.steps = self.steps.saturating_add(1);
+        (i32::try_from(self.steps).unwrap_or(i32::MAX), &mut self.first, &mut self.second)
+    }
+
     /// Begins a step, which can be taken share by share.
     ///
     /// # Shapes
@@ -47,7 +53,7 @@ impl Adam {
     pub fn begin<'a>(&'a mut self, parameters: &'a mut [f32], learning_rate: f32) -> Share<'a> {
         // Where the corrections are 1, more steps change nothing.
         self.steps = self.steps.saturating_add(1);
-        let correction = |beta: f32| (1.0 - f64::from(beta).powf(f64::from(self.steps))).recip() as f32;
+        let correction = |beta: f32| (1.0 - libm::pow(f64::from(beta), f64::from(self.steps))).recip() as f32;
         let (correction1, correction2) = (correction(BETA1), correction(BETA2));
         let (first, second) = (&mut self.first[..], &mut self.second[..]);
         Share { parameters, first, second, learning_rate, correction1, correction2 }

@@ -210,6 +210,7 @@ mod tests {
         let rows = Array2::from_shape_fn((40, 2), |(i, j)| ((3 * i + j) % 7) as f32 - 3.0);
         let shape = Shape { inputs: 2, hidden: vec![3], latent: 1, likelihood: Likelihood::Mse };
         let options = FitOptions {
+            engine: crate::options::Engine::Simd,
             shape,
             epochs: 3,
             batch_size: 8,

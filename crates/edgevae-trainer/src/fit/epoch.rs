@@ -3,8 +3,8 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::engine::Stepper;
 use super::state::TrainingState;
-use super::step::Step;
 use super::windows::Windows;
 use super::{FitError, FitOptions};
 use crate::base::random::{Purpose, stream};
@@ -25,7 +25,7 @@ pub(crate) fn order(rows: usize, shuffle: &mut ChaCha8Rng) -> Vec<usize> {
 
 /// Takes one Adam step for each batch of freshly shuffled rows, window by window.
 pub(crate) fn epoch(
-    step: &mut Step,
+    steps: &mut dyn Stepper,
     windows: &mut dyn Windows,
     state: &mut TrainingState,
     options: &FitOptions,
@@ -41,16 +41,16 @@ pub(crate) fn epoch(
     windows.epoch(epoch, &mut |window| {
         for chosen in order(window.nrows(), &mut shuffle).chunks(options.batch_size) {
             batch += 1;
-            step.draw(&mut noise, chosen.len());
+            steps.draw(&mut noise, chosen.len());
             if options.input_noise > 0.0 {
-                step.draw_corruption(&mut corruption, chosen.len(), options.input_noise);
+                steps.draw_corruption(&mut corruption, chosen.len(), options.input_noise);
             }
-            let terms = step.run(&state.parameters, window, chosen, beta);
+            let terms = steps.run(&state.parameters, window, chosen, beta);
             let objective = terms.reconstruction_loss + f64::from(beta) * terms.kl;
             if !objective.is_finite() {
                 return Err(FitError::NonFinite { epoch: epoch + 1, batch });
             }
-            step.descend(state.adam.begin(&mut state.parameters, options.learning_rate));
+            steps.descend(state, options.learning_rate);
             sums.reconstruction_loss += terms.reconstruction_loss * chosen.len() as f64;
             sums.kl += terms.kl * chosen.len() as f64;
         }

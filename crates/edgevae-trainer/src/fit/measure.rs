@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use ndarray::{ArrayView2, Axis};
 
+use super::engine::dfdx::graph;
+use super::engine::simd::{Level, Step};
 use super::epoch::epoch;
 use super::state::TrainingState;
-use super::step::{Level, Step};
 use super::windows::InMemory;
-use super::{FitError, FitOptions, graph};
+use super::{FitError, FitOptions};
 use crate::base::random::{Purpose, stream};
 use crate::fit::vae::Shape;
 

@@ -2,14 +2,14 @@
 
 pub(crate) mod adam;
 mod checkpoint;
+pub(crate) mod engine;
 pub(crate) mod epoch;
 mod error;
-pub(crate) mod graph;
+pub(crate) mod forward;
 pub mod loss;
 pub mod measure;
 mod members;
 pub(crate) mod state;
-pub(crate) mod step;
 pub mod vae;
 pub(crate) mod windows;
 
@@ -20,14 +20,16 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::fit::vae::{Shape, Vae};
+use crate::options::Engine;
 use crate::options::beta::BetaSchedule;
 use crate::options::likelihood::negative_log_likelihood;
 use checkpoint::Next;
 pub use checkpoint::{Checkpoint, Checkpoints};
+pub(crate) use engine::simd::{Kernel, Level, Sums};
 use epoch::{Averages, epoch};
 pub use error::FitError;
+use forward::Forward;
 use state::TrainingState;
-use step::{Level, Step};
 use windows::InMemory;
 pub use windows::Windows;
 
@@ -41,6 +43,8 @@ pub const ACTIVE_KL: f64 = 0.01;
 /// Everything that determines a fit, apart from the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitOptions {
+    /// What takes the steps.
+    pub engine: Engine,
     /// Sizes of the network.
     pub shape: Shape,
     /// Passes over the training rows.
@@ -245,13 +249,13 @@ fn fit_member(
 ) -> Result<Fit, FitError> {
     let workers = workers(options.threads)?;
     let batch = options.batch_size.min(windows.rows());
-    let mut step = Step::new(&options.shape, batch, options.threads, Level::best());
+    let mut steps = engine::stepper(options, batch);
 
     let mut stopped = None;
     while state.epochs < options.epochs && stopped.is_none() {
         let start = Instant::now();
         let beta = options.schedule.at(options.beta, state.epochs, options.epochs);
-        let terms = workers.install(|| epoch(&mut step, windows, &mut state, options, beta))?;
+        let terms = workers.install(|| epoch(steps.as_mut(), windows, &mut state, options, beta))?;
         let Averages { reconstruction_loss, kl } = terms;
         let validation_objective = validation.as_ref().map(|rows| {
             let vae = Vae::from_parameters(options.shape.clone(), &state.parameters);
@@ -306,16 +310,17 @@ const CHUNK: usize = 1024;
 /// KL of one latent of one row in nats: `-0.5 * (1 + logvar - mu² - exp(logvar))`.
 pub(crate) fn kl_term(mu: f32, logvar: f32) -> f64 {
     let (mu, logvar) = (f64::from(mu), f64::from(logvar));
-    -0.5 * (1.0 + logvar - mu * mu - logvar.exp())
+    -0.5 * (1.0 + logvar - mu * mu - libm::exp(logvar))
 }
 
 /// KL of each latent in nats, averaged over the rows, in f64.
 fn kl_per_latent(vae: &Vae, rows: ArrayView2<f32>) -> Vec<f64> {
+    let forward = Forward::new(vae);
     let mut sums = vec![-0.0; vae.shape().latent];
     for rows in rows.axis_chunks_iter(Axis(0), 16 * CHUNK) {
         let chunks: Vec<_> = rows.axis_chunks_iter(Axis(0), CHUNK).collect();
         // Added row by row, whoever has encoded them.
-        let encoded: Vec<_> = chunks.into_par_iter().map(|rows| vae.encode(rows)).collect();
+        let encoded: Vec<_> = chunks.into_par_iter().map(|rows| forward.encode(rows)).collect();
         for (mu, logvar) in &encoded {
             for (mu, logvar) in mu.rows().into_iter().zip(logvar.rows()) {
                 sums.iter_mut().zip(mu).zip(logvar).for_each(|((sum, &mu), &logvar)| *sum += kl_term(mu, logvar));
@@ -327,8 +332,9 @@ fn kl_per_latent(vae: &Vae, rows: ArrayView2<f32>) -> Vec<f64> {
 
 /// The objective of rows at `z = mu`, without noise, in f64.
 fn objective_at_mu(vae: &Vae, rows: ArrayView2<f32>, beta: f32) -> f64 {
+    let forward = Forward::new(vae);
     let loss = rows.axis_chunks_iter(Axis(0), CHUNK).fold(-0.0, |sum, rows| {
-        let (x_hat, logvar) = vae.reconstruct_with_logvar(rows);
+        let (x_hat, logvar) = forward.decode(forward.encode(rows).0.view());
         let terms = x_hat.iter().zip(rows).zip(&logvar);
         terms.fold(sum, |sum, ((&x_hat, &x), &logvar)| sum + negative_log_likelihood(x_hat, x, logvar))
     });
@@ -336,8 +342,6 @@ fn objective_at_mu(vae: &Vae, rows: ArrayView2<f32>, beta: f32) -> f64 {
     loss / rows.nrows() as f64 + f64::from(beta) * kl
 }
 
-#[cfg(test)]
-mod fused;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl TrainingState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::step::Level;
+    use crate::fit::engine::simd::Level;
     use crate::options::likelihood::Likelihood;
 
     fn state() -> TrainingState {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::base::random;
 use crate::fit::adam::Adam;
+use crate::fit::engine::dfdx::graph;
+use crate::fit::engine::simd::Step;
 use crate::options::likelihood::Likelihood;
 use ndarray::{Array2, s};
 use rand::SeedableRng;
@@ -30,6 +32,7 @@ fn mixture(rows: usize, inputs: usize, seed: u64) -> Array2<f32> {
 
 fn options(inputs: usize) -> FitOptions {
     FitOptions {
+        engine: Engine::Simd,
         shape: Shape { inputs, hidden: vec![16, 8], latent: 3, likelihood: Likelihood::Mse },
         epochs: 3,
         batch_size: 32,
@@ -263,13 +266,14 @@ fn averages_over_chunks_of_rows_have_the_bits_of_those_over_all_rows() {
     let train = mixture(2 * CHUNK + 33, 6, 15);
     let shape = Shape { inputs: 6, hidden: vec![16], latent: 3, likelihood: Likelihood::Gaussian };
     let vae = Vae::from_parameters(shape.clone(), &wild_parameters(&shape, 7));
-    let (mu, logvar) = vae.encode(train.view());
+    let forward = Forward::new(&vae);
+    let (mu, logvar) = forward.encode(train.view());
     let kl = mu.columns().into_iter().zip(logvar.columns()).map(|(mu, logvar)| {
         mu.iter().zip(logvar).map(|(&mu, &logvar)| kl_term(mu, logvar)).sum::<f64>() / train.nrows() as f64
     });
     let kl: Vec<f64> = kl.collect();
     assert_eq!(kl_per_latent(&vae, train.view()), kl);
-    let (x_hat, logvar) = vae.reconstruct_with_logvar(train.view());
+    let (x_hat, logvar) = forward.decode(mu.view());
     let terms = x_hat.iter().zip(&train).zip(&logvar);
     let loss: f64 = terms.map(|((&x_hat, &x), &logvar)| negative_log_likelihood(x_hat, x, logvar)).sum();
     let expected = loss / train.nrows() as f64 + 0.5 * kl.iter().sum::<f64>();
@@ -510,4 +514,37 @@ fn a_checkpoint_of_other_rows_or_options_is_refused() {
     refused(&train, &FitOptions { seed: 1, ..options(4) });
     refused(&train, &FitOptions { epochs: 4, ..options(4) });
     refused(&train, &FitOptions { learning_rate: 2e-3, ..options(4) });
+}
+
+#[test]
+fn the_dfdx_engine_follows_the_same_path_with_noise_members_patience_and_any_likelihood() {
+    let train = mixture(300, 5, 21);
+    for likelihood in [Likelihood::Mse, Likelihood::Gaussian, Likelihood::GaussianPerFeature] {
+        let shape = Shape { inputs: 5, hidden: vec![12], latent: 3, likelihood };
+        let options = FitOptions { shape, members: 2, epochs: 4, input_noise: 0.3, patience: Some(3), ..options(5) };
+        let of = |engine| {
+            let options = FitOptions { engine, ..options.clone() };
+            fit(train.view(), Some(train.view()), &options, &mut |_| ControlFlow::Continue(())).unwrap()
+        };
+        let (simd, dfdx) = (of(Engine::Simd), of(Engine::Dfdx));
+        for (simd, dfdx) in simd.history.iter().zip(&dfdx.history) {
+            let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * a.abs().max(1.0);
+            assert!(close(simd.objective, dfdx.objective), "{likelihood:?}: {simd:?} {dfdx:?}");
+            let validation = simd.validation_objective.zip(dfdx.validation_objective);
+            assert!(validation.is_some_and(|(a, b)| close(a, b)), "{likelihood:?}: {simd:?} {dfdx:?}");
+        }
+        assert_eq!(simd.history.len(), dfdx.history.len());
+        assert_ne!(weights(&simd), weights(&dfdx), "two engines, not one under two names");
+    }
+}
+
+#[test]
+fn the_dfdx_engine_goes_on_from_a_checkpoint_to_the_same_bits_and_refuses_one_of_the_other_engine() {
+    let train = mixture(90, 4, 22);
+    let options = FitOptions { engine: Engine::Dfdx, ..options(4) };
+    let (whole, saved) = run_from(None, &train, None, &options).unwrap();
+    let (resumed, _) = run_from(Some(saved[0].clone()), &train, None, &options).unwrap();
+    assert_eq!(weights(&resumed), weights(&whole));
+    let other = FitOptions { engine: Engine::Simd, ..options };
+    assert_eq!(run_from(Some(saved[0].clone()), &train, None, &other).unwrap_err(), FitError::OtherRun);
 }

@@ -2,6 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::gram::gram;
+
 /// Least shrinkage: keeps the covariance positive definite when a latent is constant (collapsed) to the last bit.
 const LEAST_SHRINKAGE: f64 = 1e-6;
 
@@ -36,13 +38,13 @@ impl Whitening {
         let (count, columns) = (rows.nrows().max(1) as f64, rows.ncols());
         let mean = rows.sum_axis(Axis(0)) / count;
         let centred = rows - &mean;
-        let covariance = centred.t().dot(&centred) / count;
+        let covariance = gram(centred.view()) / count;
         let average = covariance.diag().sum() / columns as f64;
         if average.is_nan() || average <= NO_SPREAD {
             return Self { mean, matrix: Array2::eye(columns), shrinkage: 1.0 };
         }
-        let squares = centred.mapv(|value| value * value);
-        let fourth: f64 = squares.t().dot(&squares).sum() / count;
+        let norms = centred.rows().into_iter().map(|row| row.iter().map(|value| value * value).sum::<f64>());
+        let fourth: f64 = norms.map(|norm| norm * norm).sum::<f64>() / count;
         let second: f64 = covariance.iter().map(|value| value * value).sum();
         // Per column, as in the paper: |S - average I|² and the part of it that is the error of S.
         let distance = second - columns as f64 * average * average;

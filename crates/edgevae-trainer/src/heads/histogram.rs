@@ -30,7 +30,7 @@ fn feature(column: ArrayView1<'_, f32>, bins: usize) -> Vec<f32> {
         counts[(((value - low) * per_unit) as usize).min(bins - 1)] += 1.0;
     }
     let fullest = counts.iter().copied().fold(0.0, f64::max);
-    let term = |count: f64| (fullest / count).ln() as f32;
+    let term = |count: f64| libm::log(fullest / count) as f32;
     [low, per_unit, term(0.5)].into_iter().chain(counts.iter().map(|&count| term(count))).collect()
 }
 

@@ -4,6 +4,7 @@
 //! distribution of its own scores, so that their mean compares like with like, and a [`weight`] in it.
 
 mod covariance;
+mod gram;
 mod histogram;
 mod isolation;
 mod neighbours;
@@ -14,6 +15,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::base::random::{Purpose, stream};
+use crate::fit::forward::Forward;
 use crate::fit::vae::Vae;
 use crate::options::Storage;
 
@@ -44,7 +46,7 @@ pub struct Fitting<'a> {
 impl Fitting<'_> {
     /// Residuals `x - x_hat` at `z = mu` and latent means side by side, `[ROWS, IN + LATENT]`.
     fn joint(&self) -> Array2<f32> {
-        let residual = &self.x - &self.network.decode(self.mu).0;
+        let residual = &self.x - &Forward::new(self.network).decode(self.mu).0;
         concatenate![Axis(1), residual, self.mu]
     }
 }

@@ -18,9 +18,9 @@ const BEYOND: f64 = 0.1;
 pub fn fit(scores: &[f32], weight: f64) -> Vec<f32> {
     let mut sorted = scores.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
-    let step = -BEYOND.ln() / (KNOTS - 1) as f64;
+    let step = -libm::log(BEYOND) / (KNOTS - 1) as f64;
     let knots = (0..KNOTS).map(|knot| {
-        let at = (1.0 - (-(knot as f64) * step).exp()) * (sorted.len() - 1) as f64;
+        let at = (1.0 - libm::exp(-(knot as f64) * step)) * (sorted.len() - 1) as f64;
         let (low, high) = (f64::from(sorted[at.floor() as usize]), f64::from(sorted[at.ceil() as usize]));
         (low + (at - at.floor()) * (high - low)) as f32
     });

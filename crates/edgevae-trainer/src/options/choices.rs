@@ -86,6 +86,18 @@ choice! {
 }
 
 choice! {
+    /// What takes the steps of a fit.
+    #[derive(Default)]
+    pub enum Engine {
+        /// A vectorised step of edgevae's own, whose gradient dfdx checks in tests
+        #[default]
+        Simd = "simd",
+        /// The whole model on dfdx's tape, with dfdx's gradients and Adam; slower
+        Dfdx = "dfdx",
+    }
+}
+
+choice! {
     /// How beta rises.
     #[derive(Default)]
     pub enum Schedule {

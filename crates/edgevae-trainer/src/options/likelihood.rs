@@ -47,5 +47,5 @@ impl Likelihood {
 /// ```
 pub fn negative_log_likelihood(x_hat: f32, x: f32, logvar: f32) -> f64 {
     let (squared, logvar) = (f64::from(x_hat - x).powi(2), f64::from(logvar));
-    0.5 * (logvar + squared * (-logvar).exp())
+    0.5 * (logvar + squared * libm::exp(-logvar))
 }

@@ -18,7 +18,9 @@ use edgevae_core::format::HeadKind;
 
 use crate::options::beta::BetaSchedule;
 pub use crate::options::likelihood::Likelihood;
-pub use choices::{Bytes, CalibrateOn, Contamination, Preset, Scaling, Schedule, SplitBy, TrainOn, WindowFeatures};
+pub use choices::{
+    Bytes, CalibrateOn, Contamination, Engine, Preset, Scaling, Schedule, SplitBy, TrainOn, WindowFeatures,
+};
 pub use columns::{Cyclic, Request};
 pub use config::Config;
 pub use ranges::{MOST_EPOCHS, MOST_THREADS, OptionError};

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::spec::{Group, OptionSpec, is_auto, option_name, options};
 use super::{
-    Bytes, CalibrateOn, Contamination, Cyclic, HeadSizes, Likelihood, MOST_EPOCHS, MOST_THREADS, Preset, Scaling,
-    Schedule, Score, SplitBy, TrainOn, WindowFeatures, columns,
+    Bytes, CalibrateOn, Contamination, Cyclic, Engine, HeadSizes, Likelihood, MOST_EPOCHS, MOST_THREADS, Preset,
+    Scaling, Schedule, Score, SplitBy, TrainOn, WindowFeatures, columns,
 };
 use crate::base::value::Value;
 use crate::table::form::Decimal;
@@ -99,6 +99,8 @@ options! {
     beta_warmup: usize [Training auto, "EPOCHS"] = 30;
     /// Likelihood of a row given its latent
     likelihood: Likelihood [Network auto] = Likelihood::Mse;
+    /// What takes the steps of the fit: a vectorised step of edgevae's own, or dfdx's tape and Adam, which are slower
+    engine: Engine [Training] = Engine::Simd;
     /// Standard deviation of noise added to scaled rows before they are encoded
     input_noise: f32 [Training auto, "SD"] = 0.0,
         if |noise| noise.is_finite() && *noise >= 0.0, "a number of at least 0, usually below 1";

@@ -22,8 +22,8 @@ use super::network::Whitening;
 use super::{QuantizeError, Units, layer, ranges};
 use crate::base::random::{Purpose, stream};
 use crate::fit::adam::Adam;
+use crate::fit::engine::simd::Level;
 use crate::fit::epoch::order;
-use crate::fit::step::Level;
 
 /// Calibration rows of a batch; as many displaced ones come with them.
 const BATCH: usize = 64;

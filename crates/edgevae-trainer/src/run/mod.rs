@@ -279,6 +279,7 @@ fn fingerprint(data: u64, missing: Missing, options: &Options) -> u64 {
 /// What the fit is told.
 fn fit_options(dataset: &Dataset, options: &Options) -> FitOptions {
     FitOptions {
+        engine: options.engine,
         shape: Shape {
             inputs: dataset.names.len(),
             hidden: options.hidden.clone(),
@@ -560,3 +561,6 @@ impl<'d> Fitted<'d> {
         self.dataset.features.select(Axis(0), indices)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::{TrainError, fit_options};
+use crate::fit::forward::Forward;
 use crate::fit::windows::InMemory;
 use crate::fit::{self, Checkpoints, EpochRecord, Fit};
 use crate::heads::Fitting;
@@ -60,7 +61,7 @@ impl Network {
     /// [`TrainError::Fit`] where its threads cannot be started.
     pub fn new(scaler: Scaler, fit: Fit, x: Array2<f32>, options: &Options) -> Result<Self, TrainError> {
         let workers = fit::workers(options.threads)?;
-        let (mu, _) = workers.install(|| fit.vae.encode(x.view()));
+        let (mu, _) = workers.install(|| Forward::new(&fit.vae).encode(x.view()));
         Ok(Self { scaler, fit, x, mu, workers })
     }
 

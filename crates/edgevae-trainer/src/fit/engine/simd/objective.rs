@@ -1,7 +1,7 @@
 //! The objective and its gradient between the layers: the latents, and the loss at the output.
 
+use super::level::{Kernel, LANES, Lanes, Sums};
 use super::math::exp;
-use super::simd::{Kernel, LANES, Lanes, Sums};
 use crate::fit::loss::LOGVAR_LIMIT;
 use crate::options::likelihood::LOGVAR_BOUNDS;
 

@@ -3,8 +3,8 @@
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::level::{Kernel, LANES, Lanes, Level, Sums};
 use super::math::{cos_sin, ln};
-use super::simd::{Kernel, LANES, Lanes, Level, Sums};
 
 /// Draws standard normal numbers, two [`Lanes`] at a time, from a ChaCha stream.
 ///
@@ -17,6 +17,19 @@ pub fn fill_normal(rng: &mut ChaCha8Rng, words: &mut Vec<u32>, level: Level, out
     words.resize(out.len().next_multiple_of(2) * LANES, 0);
     rng.fill(&mut words[..]);
     level.run(BoxMuller { words, out });
+}
+
+/// [`fill_normal`] row by row, `[ROWS * width]`.
+pub fn fill_by_row(
+    rng: &mut ChaCha8Rng,
+    words: &mut Vec<u32>,
+    lanes: &mut Vec<Lanes>,
+    rows: usize,
+    width: usize,
+) -> Vec<f32> {
+    lanes.resize(rows.div_ceil(LANES) * width, [0.0; LANES]);
+    fill_normal(rng, words, Level::best(), lanes);
+    super::by_row(lanes, rows, width)
 }
 
 struct BoxMuller<'a> {

@@ -1,11 +1,11 @@
 //! One optimisation step's objective and gradient as a graph of dfdx operations, differentiated by dfdx.
 //!
-//! The plain form of [`Step`](super::step::Step): slower, easy to read, and what the fast form is checked against.
+//! The plain form of [`Step`](crate::fit::engine::simd::Step): slower, easy to read, and what the fast form is checked against.
 
 use dfdx::prelude::*;
 use ndarray::ArrayView2;
 
-use super::epoch::Averages;
+use crate::fit::epoch::Averages;
 use crate::fit::loss;
 use crate::fit::vae::{Shape, Vae};
 

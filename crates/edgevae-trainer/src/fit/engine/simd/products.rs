@@ -5,7 +5,7 @@
 //! so no sum depends on the width of a vector, on the number of tiles in a call or on threads. Sizes need not be
 //! multiples of anything.
 
-use super::simd::{Kernel, LANES, Lanes, Level, MAX_BLOCK, Sums};
+use super::level::{Kernel, LANES, Lanes, Level, MAX_BLOCK, Sums};
 
 /// Something done to the indices `start..start + M` of a dimension at once.
 trait Block {

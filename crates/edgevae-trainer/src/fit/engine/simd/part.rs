@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::level::{LANES, Lanes, Level, MAX_BLOCK};
 use super::objective::{BackwardSample, Loss, Sample, Variance};
 use super::products::{BackwardInput, Forward, Sides, turn, wide_is_input};
-use super::simd::{LANES, Lanes, Level, MAX_BLOCK};
 use crate::fit::vae::{Linear, Shape};
 use crate::options::likelihood::Likelihood;
 

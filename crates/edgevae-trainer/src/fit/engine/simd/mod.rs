@@ -1,14 +1,14 @@
 //! One optimisation step's objective and gradient, without a tape: forward and backward pass over reused buffers.
 //!
-//! The same objective as [`graph`](super::graph), which dfdx differentiates and which checks it; docs/DESIGN.md says why
+//! The same objective as [`graph`](super::dfdx::graph), which dfdx differentiates and which checks it; docs/DESIGN.md says why
 //! there are two. The bits of a gradient depend neither on the number of threads nor on the machine's vectors.
 
+mod level;
 pub(crate) mod math;
-mod noise;
+pub(crate) mod noise;
 mod objective;
 mod part;
 mod products;
-mod simd;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,13 +17,15 @@ use ndarray::ArrayView2;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::adam::Share;
-use super::epoch::Averages;
+use super::Stepper;
+use crate::fit::adam::Share;
+use crate::fit::epoch::Averages;
+use crate::fit::state::TrainingState;
 use crate::fit::vae::{Linear, Shape};
+pub(crate) use level::{Kernel, Lanes, Level, Sums};
+use level::{LANES, MAX_BLOCK};
 use part::{Part, Plan};
 use products::{BackwardBias, BackwardWeight, Sides, wide_is_input};
-pub(crate) use simd::{Kernel, Level, Sums};
-use simd::{LANES, Lanes, MAX_BLOCK};
 
 /// Multiply-adds of a step from which the work of several threads outweighs their hand-over, which costs some 10 µs.
 const WORTH_THREADS: usize = 10_000_000;
@@ -224,6 +226,24 @@ impl Step {
             forward: sum(|part| part.clock.forward),
             backward: sum(|part| part.clock.backward) + Duration::from_nanos(self.summing.load(Ordering::Relaxed)),
         }
+    }
+}
+
+impl Stepper for Step {
+    fn draw(&mut self, random: &mut ChaCha8Rng, rows: usize) {
+        Step::draw(self, random, rows);
+    }
+
+    fn draw_corruption(&mut self, random: &mut ChaCha8Rng, rows: usize, deviation: f32) {
+        Step::draw_corruption(self, random, rows, deviation);
+    }
+
+    fn run(&mut self, parameters: &[f32], table: ArrayView2<'_, f32>, chosen: &[usize], beta: f32) -> Averages {
+        Step::run(self, parameters, table, chosen, beta)
+    }
+
+    fn descend(&mut self, state: &mut TrainingState, learning_rate: f32) {
+        Step::descend(self, state.adam.begin(&mut state.parameters, learning_rate));
     }
 }
 
