@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let numbers = |of: &dyn Fn(usize) -> f32| Column::Numbers((0..2 * rows).map(of).collect());
     let temperature = |row: usize| 20.0 + (row as f32 / 30.0).sin() + if is_anomaly(row) { 4.0 } else { 0.0 };
     // A sensor that fails now and then.
-    let pressure = |row: usize| if row % 97 == 0 { f32::NAN } else { 2.0 + (row as f32 / 50.0).cos() };
+    let pressure = |row: usize| if row.is_multiple_of(97) { f32::NAN } else { 2.0 + (row as f32 / 50.0).cos() };
 
     let table = Table::from_columns([
         ("t", text(&minute)),
