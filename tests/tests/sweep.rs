@@ -125,17 +125,18 @@ fn every_row_of_a_sweep_is_the_train_of_the_same_options_to_the_bit() {
         edgevae(dir.path(), &format!("sweep {sweep} {axes} --quiet --out grid{number}")).ok();
         let csv = read(dir.path(), &format!("grid{number}/sweep.csv"));
         let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
-        let mut lines = csv.lines().skip(1);
+        // Options with commas in their value are quoted and stand before the numbers.
+        let cell = |line: &str, name: &str| {
+            let place = header.iter().rev().position(|other| *other == name).unwrap();
+            line.rsplit(',').nth(place).unwrap().to_owned()
+        };
         for first in TEN[a].1 {
             for second in TEN[b].1 {
                 let flags = format!("--{}={first} --{}={second}", TEN[a].0, TEN[b].0);
                 edgevae(dir.path(), &format!("train {base} 5 {flags} --quiet --force --out one")).ok();
-                let line: Vec<&str> = lines.next().unwrap().split(',').collect();
-                // Options with commas in their value are quoted and stand before the numbers.
-                let cell = |name: &str| {
-                    let from_end = header.len() - header.iter().position(|other| *other == name).unwrap();
-                    line[line.len() - from_end]
-                };
+                let is_this = |line: &&str| cell(line, TEN[a].0) == *first && cell(line, TEN[b].0) == *second;
+                let line = csv.lines().skip(1).find(is_this).unwrap_or_else(|| panic!("{flags}: {csv}"));
+                let cell = |name: &str| cell(line, name);
                 let metrics: serde_json::Value = serde_json::from_str(&read(dir.path(), "one/metrics.json")).unwrap();
                 for name in ["roc_auc", "average_precision", "f1"] {
                     assert_eq!(cell(name).parse::<f64>().ok(), metrics[name].as_f64(), "{flags}: {name}");

@@ -30,5 +30,5 @@ pub use dense::{BLOCK_HEAD, COLUMNS, HALF, ORDER, QuantizedDense, ROWS, layer_wo
 pub use detector::{OwnedQuantizedDetector, QuantizedDetector, SliceQuantizedDetector};
 pub use input::{Infinite, Input, Reading};
 pub use kernel::NAME as KERNEL;
-pub use model::{PREFIX, QuantizedModel};
+pub use model::{PREFIX, QuantizedModel, to_float_score};
 pub use score::QuantizedVerdict;

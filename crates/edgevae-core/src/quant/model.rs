@@ -192,14 +192,12 @@ impl<'a> QuantizedModel<'a> {
         score > self.threshold()
     }
 
-    /// The integer score `score` in the unit of the float model's score, for reports: `score * unit`, for the Mahalanobis
-    /// distance `sqrt(score * unit)`. It never falls as `score` rises.
+    /// The integer score `score` in the unit of the float model's score, for reports; see [`to_float_score`].
     ///
     /// # Cost
     /// The only floating-point arithmetic behind the reading of inputs; a build that does not call it has none.
     pub fn rendered(&self, score: u64) -> f32 {
-        let value = score as f32 * f32::from_bits(self.unit_bits());
-        if self.is_distance { libm::sqrtf(value) } else { value }
+        to_float_score(score, f32::from_bits(self.unit_bits()), self.head())
     }
 
     fn unit_bits(&self) -> u32 {
@@ -233,6 +231,14 @@ impl<'a> QuantizedModel<'a> {
         let from = self.words.len().checked_sub(super::layer_words(latent, latent)?)?;
         QuantizedDense::split(self.words.get(from..)?, latent, latent, false).map(|(layer, _)| layer)
     }
+}
+
+/// An integer score in the unit of the float model's score: `score * unit`, for the Mahalanobis distance
+/// `sqrt(score * unit)`. It never falls as `score` rises.
+#[must_use]
+pub fn to_float_score(score: u64, unit: f32, head: HeadKind) -> f32 {
+    let value = score as f32 * unit;
+    if head == HeadKind::Mahalanobis { libm::sqrtf(value) } else { value }
 }
 
 /// The head, when there is one and it has an integer form.

@@ -31,7 +31,7 @@ pub struct Split {
 ///
 /// # Examples
 /// ```
-/// use edgevae_trainer::table::split::stratified;
+/// use edgevae_trainer::prepare::split::stratified;
 /// let labels = [false, false, false, false, true, false, false, false, false, true];
 /// let split = stratified(Some(&labels), 10, 0.5, 0);
 /// assert_eq!(split.test.len(), 5);

@@ -1,6 +1,7 @@
 //! The int8 model's file: the float model's header, the words of the network, and a threshold.
 
-use edgevae_core::format::{CalibrationSet, Contents, DecoderVariance, Header, Numbers};
+use edgevae_core::format::{CalibrationSet, Contents, DecoderVariance, HeadKind, Header, Numbers};
+use edgevae_core::quant::{PREFIX, to_float_score};
 use edgevae_core::{Model, QuantizedModel};
 
 use super::layer::Inputs;
@@ -82,14 +83,14 @@ pub fn recalibrated(
 
 /// Encodes a file whose integer threshold agrees with the header's: the largest score that is rendered at or below it.
 fn with_threshold(contents: Contents<'_>) -> Result<ModelFile, QuantizeError> {
-    let (header, words) = (contents.header, contents.words);
-    let file = ModelFile::of(&contents);
-    let model = file.quantized()?;
-    // Rendered scores never fall as scores rise, so halving finds the last one that is not above the threshold.
+    let Contents { header, words, .. } = contents;
+    let unit = f32::from_bits(words[PREFIX - 1].cast_unsigned());
+    let head = header.heads.first().map_or(HeadKind::Mse, |head| head.kind);
+    // Scores as floats never fall as scores rise, so halving finds the last one that is not above the threshold.
     let (mut below, mut above) = (0_u64, u64::MAX);
     while above - below > 1 {
         let middle = below + (above - below) / 2;
-        if model.rendered(middle) <= header.threshold { below = middle } else { above = middle }
+        if to_float_score(middle, unit, head) <= header.threshold { below = middle } else { above = middle }
     }
     let mut words = words.to_vec();
     (words[0], words[1]) = (below as u32 as i32, (below >> 32) as u32 as i32);

@@ -206,7 +206,8 @@ pub fn compare_scores(fitted: &Fitted<'_>, options: &Options) -> (Vec<(Score, Tr
 pub fn compare_baselines(fitted: &Fitted<'_>, trained: &Trained, options: &Options) -> (Vec<Outcome>, Option<String>) {
     let Some(labels) = &trained.test_labels else { return (Vec::new(), None) };
     let test = fitted.network.scaler.transform(fitted.raw(&trained.test_rows).view());
-    baselines::compare(fitted.network.x(), test.view(), &trained.test_scores, labels, options)
+    let network = &fitted.network;
+    network.workers.install(|| baselines::compare(network.x(), test.view(), &trained.test_scores, labels, options))
 }
 
 /// Loads a model file as whoever uses it will, and scores the test rows with it: an input section that was put in
