@@ -1,7 +1,6 @@
 //! From scores of normal rows to a threshold, and what that threshold implies.
 
-use statrs::distribution::{Beta, ContinuousCDF};
-
+use super::beta_quantile::beta_quantile;
 use crate::base::numbers::{count, significant};
 
 /// Confidence of the interval of the false-alarm rate, and of the rule for enough rows.
@@ -81,19 +80,32 @@ pub fn rows_needed(q: f64) -> usize {
 }
 
 /// Clopper and Pearson's exact 95 % interval for a rate of which `events` of `trials` were seen; `None` without trials.
+pub fn binomial_interval(events: usize, trials: usize) -> Option<(f64, f64)> {
+    clopper_pearson(events as f64, trials as f64)
+}
+
+/// The same for counts that need not be whole, as an effective number of independent rows; `None` unless
+/// `0 <= events <= trials` and `trials > 0`.
 ///
 /// # Source
-/// Clopper & Pearson 1934, in the form of beta quantiles.
-pub fn binomial_interval(events: usize, trials: usize) -> Option<(f64, f64)> {
-    if trials == 0 || events > trials {
+/// Clopper & Pearson 1934, in the form of beta quantiles; closed forms without events and with nothing else.
+pub fn clopper_pearson(events: f64, trials: f64) -> Option<(f64, f64)> {
+    if !(0.0 < trials && trials.is_finite() && (0.0..=trials).contains(&events)) {
         return None;
     }
     let tail = (1.0 - CONFIDENCE) / 2.0;
-    let (k, n) = (events as f64, trials as f64);
-    let beta = |a, b, p| Beta::new(a, b).map(|beta| beta.inverse_cdf(p)).ok();
-    let low = if events == 0 { Some(0.0) } else { beta(k, n - k + 1.0, tail) };
-    let high = if events == trials { Some(1.0) } else { beta(k + 1.0, n - k, 1.0 - tail) };
-    low.zip(high)
+    let end = -(tail.ln() / trials).exp_m1();
+    let low = match events {
+        0.0 => 0.0,
+        _ if events == trials => 1.0 - end,
+        _ => beta_quantile(events, trials - events + 1.0, tail),
+    };
+    let high = match events {
+        0.0 => end,
+        _ if events == trials => 1.0,
+        _ => beta_quantile(events + 1.0, trials - events, 1.0 - tail),
+    };
+    Some((low, high))
 }
 
 /// Takes the `q` quantile of `scores` as the threshold.

@@ -200,7 +200,7 @@ macro_rules! options {
             }
 
             /// The options of the run; what is not given has its default. Where the preset is `auto`, they are not yet
-            /// those of the fit: [`auto::plan`](crate::run::auto::plan) completes them when the data are known.
+            /// those of the fit: [`run::auto::plan`](crate::run::auto::plan) completes them when the data are known.
             pub fn options(&self) -> Options {
                 fn derive<T>(of: impl Fn(&Config) -> T, config: &Config) -> T {
                     of(config)

@@ -151,7 +151,7 @@ options! {
     threads: usize [Training, "N"],
         if |threads| (1..=usize::from(MOST_THREADS)).contains(threads), "a number from 1 to 1024";
     derived {
-        /// What chose the others; [`auto::plan`](crate::run::auto::plan) does for `auto`.
+        /// What chose the others; [`run::auto::plan`](crate::run::auto::plan) does for `auto`.
         preset: Preset = |given| given.preset_or_default();
         /// What is believed about anomalies among the training rows.
         contamination: Contamination = |given| given.contamination.unwrap_or_default();

@@ -163,7 +163,7 @@ impl Trained {
         Quality::of(&self.test_ranks(), self.test_labels.as_deref(), self.calibration.threshold)
     }
 
-    /// What ranks the test rows; see [`RowVerdict::rank`].
+    /// What ranks the test rows; see [`RowVerdict::rank`](crate::score::RowVerdict::rank).
     pub fn test_ranks(&self) -> Vec<f32> {
         ranks(&self.test_scores, &self.test_out_of_range)
     }
@@ -330,7 +330,7 @@ impl<'d> Fitted<'d> {
     ///
     /// # Errors
     /// [`TrainError`]; options are expected to be valid ([`Options::validate`]) and planned
-    /// ([`auto::plan`](crate::run::auto::plan)).
+    /// ([`auto::plan`]).
     pub fn new(
         dataset: &'d Dataset,
         missing: Missing,
