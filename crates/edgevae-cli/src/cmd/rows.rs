@@ -188,7 +188,8 @@ impl RowsArgs {
         mut each: impl FnMut(&Block) -> anyhow::Result<()> + Send,
     ) -> anyhow::Result<()> {
         let mut source = self.open(model, None, quiet)?;
-        for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;
+        let counts = for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;
+        self.told(&counts, quiet);
         Ok(())
     }
 
@@ -254,7 +255,9 @@ impl RowsArgs {
                 }
             }
         };
-        let Counts { rows, dropped, .. } = for_each_block(&mut source, threads, make, work, deliver)?;
+        let counts = for_each_block(&mut source, threads, make, work, deliver)?;
+        self.told(&counts, quiet);
+        let Counts { rows, dropped, .. } = counts;
         let threshold = model.header().threshold;
         Ok(Tally { rows: rows - dropped, scored, anomalies, dropped, out_of_range, threshold, window })
     }
@@ -270,9 +273,17 @@ impl RowsArgs {
             places.extend((0..block.len()).map(|row| block.position(row)));
             Ok(())
         };
-        for_each_block(&mut source, self.threads(), || (), |(), _| (), each)?;
+        let counts = for_each_block(&mut source, self.threads(), || (), |(), _| (), each)?;
+        self.told(&counts, quiet);
         let features = Array2::from_shape_vec((places.len(), inputs), cells)?;
         Ok(Table { features, labels, places })
+    }
+
+    /// Notes on rows that were read and look unusual.
+    fn told(&self, counts: &Counts, quiet: bool) {
+        if let Some(note) = counts.broken.note(&self.name()).filter(|_| !quiet) {
+            note!("note: {note}");
+        }
     }
 
     fn threads(&self) -> usize {

@@ -208,6 +208,7 @@ impl Streamed {
             },
         )
         .map_err(of_stream)?;
+        notes.extend(index.notes.iter().cloned());
         notes.extend(files::without_rows(index.files.iter().map(|(name, rows)| (name, *rows))));
         let (dataset, row_numbers, split) = gather(names, has_labels, samples);
         if split.fit.len() < 2 {

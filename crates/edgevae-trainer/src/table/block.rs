@@ -33,10 +33,46 @@ pub struct Counts {
     pub dropped: u64,
     /// Cells read as NaN, in rows that were kept.
     pub missing: u64,
+    /// Rows with a quoted cell of several lines.
+    pub broken: Broken,
+}
+
+/// Rows with a quoted cell that holds a line end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Broken {
+    /// Such rows.
+    pub rows: u64,
+    /// Line on which the first of them begins, from 1; 0 without one.
+    pub first_line: u64,
+}
+
+impl Broken {
+    /// Counts a row that begins on this line.
+    pub(super) fn push(&mut self, line: u64) {
+        if self.rows == 0 {
+            self.first_line = line;
+        }
+        self.rows += 1;
+    }
+
+    /// One sentence for people; `None` without such a row.
+    pub fn note(&self, file: &str) -> Option<String> {
+        let Self { rows, first_line } = self;
+        let more = if *rows > 1 { format!("; so in {rows} rows") } else { String::new() };
+        (*rows > 0).then(|| {
+            format!(
+                "{file}: line {first_line}: a quoted cell runs over several lines, which are read as one cell{more}"
+            )
+        })
+    }
 }
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
+        if self.broken.rows == 0 && other.broken.rows > 0 {
+            self.broken.first_line = other.broken.first_line + self.lines;
+        }
+        self.broken.rows += other.broken.rows;
         self.rows += other.rows;
         self.lines += other.lines;
         self.dropped += other.dropped;

@@ -129,6 +129,17 @@ pub enum Problem {
         /// How many rows were dropped.
         dropped: u64,
     },
+    /// A stray quote that makes one cell of several rows.
+    #[error(
+        "{at}: a quote opens this cell and its text runs over {lines} lines that look like rows; expected a quote that is \
+         closed on its line: double it (\"\") or remove it"
+    )]
+    SwallowedRows {
+        /// The cell that the quote opens.
+        at: Place,
+        /// Lines that the row runs over.
+        lines: usize,
+    },
     /// A row beyond the size limit.
     #[error(
         "line {line}: the row that begins here is longer than {} MiB; a quote on this line is probably never closed",
@@ -356,7 +367,8 @@ impl Problem {
             | Self::NotANumber { at, .. }
             | Self::NotOfKind { at, .. }
             | Self::MissingLabel { at, .. }
-            | Self::NotALabel { at, .. } => {
+            | Self::NotALabel { at, .. }
+            | Self::SwallowedRows { at, .. } => {
                 at.row += rows;
                 at.line = at.line.map(|line| line + lines);
             }

@@ -78,6 +78,7 @@ struct Table {
     numbers: Vec<u64>,
     file_rows: Vec<u64>,
     counts: Counts,
+    notes: Vec<String>,
 }
 
 impl Table {
@@ -91,6 +92,7 @@ impl Table {
             numbers: vec![],
             file_rows: vec![],
             counts: Counts::default(),
+            notes: vec![],
         }
     }
 
@@ -110,12 +112,14 @@ impl Table {
             },
         )?;
         self.file_rows.push(counts.rows);
+        self.notes.extend(counts.broken.note(&source.name));
         self.counts += counts;
         Ok(())
     }
 
-    fn finish(self, notes: Vec<String>) -> Loaded {
-        let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts } = self;
+    fn finish(self, mut notes: Vec<String>) -> Loaded {
+        let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts, notes: of_rows } = self;
+        notes.extend(of_rows);
         let features = Array2::from_shape_vec((cells.len() / names.len(), names.len()), cells)
             .expect("every row has one cell for each name");
         let labels = has_labels.then_some(labels);

@@ -38,6 +38,8 @@ pub struct Index {
     pub files: Vec<(String, u64)>,
     /// Rows left out because of a missing cell.
     pub dropped: u64,
+    /// What is unusual in a file, for people.
+    pub notes: Vec<String>,
 }
 
 const EACH_EPOCH: &str = "a stream is read again for each epoch; write the rows to a file, or hold them in memory with \
@@ -86,6 +88,7 @@ pub fn index<W, E: From<DataError> + Send>(
             last.is_last = true;
         }
         index.rows_before.push(rows_before);
+        index.notes.extend(counts.broken.note(&name));
         index.files.push((name, counts.rows));
         index.rows += counts.rows;
         index.dropped += counts.dropped;

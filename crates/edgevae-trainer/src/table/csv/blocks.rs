@@ -71,6 +71,7 @@ impl CsvBlock {
             }
         };
         (counts.rows, counts.dropped, counts.missing) = (reader.rows(), reader.dropped_rows(), reader.missing_cells());
+        counts.broken = reader.broken();
         result
     }
 }

@@ -9,6 +9,7 @@ mod blocks;
 pub(crate) mod cell;
 pub(crate) mod header;
 mod plain;
+mod quotes;
 mod reader;
 mod records;
 #[cfg(test)]

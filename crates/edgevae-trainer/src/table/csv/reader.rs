@@ -2,7 +2,9 @@
 
 use super::cell::{self, Label, NoNumber};
 use super::header::{self, Selection};
+use super::quotes;
 use super::records::{RecordError, Records};
+use crate::table::block::Broken;
 use crate::table::error::{DataError, Place, Problem, shorten};
 use crate::table::options::{Features, Missing, ReadOptions, is_delimiter};
 use crate::table::reading::Reading;
@@ -76,6 +78,7 @@ pub struct RowReader<R> {
     rows: u64,
     dropped_rows: u64,
     missing_cells: u64,
+    broken: Broken,
 }
 
 impl RowReader<File> {
@@ -109,7 +112,7 @@ impl<R: Read> RowReader<R> {
 
     /// Reads records that follow a header.
     pub(super) fn of_records(file: String, records: Records<R>, columns: Arc<Columns>) -> Self {
-        Self { file, records, columns, rows: 0, dropped_rows: 0, missing_cells: 0 }
+        Self { file, records, columns, rows: 0, dropped_rows: 0, missing_cells: 0, broken: Broken::default() }
     }
 
     /// The records after the header, and what the header said.
@@ -145,6 +148,11 @@ impl<R: Read> RowReader<R> {
     /// The number of rows so far, those left out included.
     pub(super) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Rows so far with a quoted cell of several lines.
+    pub(super) fn broken(&self) -> Broken {
+        self.broken
     }
 
     /// The number of rows left out so far because of a missing cell.
@@ -193,6 +201,9 @@ impl<R: Read> RowReader<R> {
                     found: self.records.len(),
                     expected: self.columns.names.len(),
                 });
+            }
+            if quotes::check(&self.records, self.columns.delimiter, &self.columns.names, self.rows)?.is_some() {
+                self.broken.push(self.records.line());
             }
             let missing = self.read_features(row)?;
             let label = self.read_label()?;
@@ -271,7 +282,7 @@ fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Resu
 /// As [`RowReader::new`], and a row of the wrong length or one that cannot be read.
 pub(in crate::table) fn scan(input: impl Read, options: &ReadOptions, each: &mut EachRow<'_>) -> Result<u64, Problem> {
     let mut records = Records::new(input);
-    let Columns { names, .. } = read_header(&mut records, options)?;
+    let Columns { names, delimiter, .. } = read_header(&mut records, options)?;
     let mut cells = vec![Vec::new(); names.len()];
     let mut rows = 0;
     while advance(&mut records)? {
@@ -280,6 +291,7 @@ pub(in crate::table) fn scan(input: impl Read, options: &ReadOptions, each: &mut
         if found != names.len() {
             return Err(Problem::RaggedRow { line: records.line(), row: rows, found, expected: names.len() });
         }
+        quotes::check(&records, delimiter, &names, rows)?;
         for (column, cell) in cells.iter_mut().enumerate() {
             cell.clear();
             cell.extend_from_slice(records.cell(column));

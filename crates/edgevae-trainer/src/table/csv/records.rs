@@ -144,6 +144,13 @@ impl<R: Read> Records<R> {
         &self.cells[start..ends[index]]
     }
 
+    /// The first cell of the current row that holds a line end.
+    pub fn first_broken_cell(&self) -> Option<usize> {
+        let ends = &self.ends[..self.len];
+        let at = memchr::memchr2(b'\n', b'\r', &self.cells[..*ends.last()?])?;
+        Some(ends.partition_point(|&end| end <= at))
+    }
+
     /// Moves to the first byte of the next row, past blank lines and the LF that a CR left behind.
     fn skip_line_ends(&mut self) -> Result<(), RecordError> {
         loop {
