@@ -86,6 +86,7 @@ impl Args for ConfigArgs {
     fn augment_args(command: Command) -> Command {
         command.args(SPECS.iter().map(|spec| match spec.name {
             "synth" => arg(spec).conflicts_with("data"),
+            "sentinel" => arg(spec).allow_hyphen_values(true),
             _ => arg(spec),
         }))
     }

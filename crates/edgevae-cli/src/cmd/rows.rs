@@ -11,7 +11,7 @@ use edgevae_trainer::export::model_file::{AnyModel, ModelFile};
 use edgevae_trainer::options::MOST_THREADS;
 use edgevae_trainer::score::{self, BlockScorer, RowVerdict};
 use edgevae_trainer::table::block::{Block, Counts, Position};
-use edgevae_trainer::table::form::{self, Decimal};
+use edgevae_trainer::table::form::{self, Decimal, Sentinel};
 use edgevae_trainer::table::options::{self, FileForm, Format, ReadOptions};
 use edgevae_trainer::table::pipeline::for_each_block;
 use edgevae_trainer::table::source::Source;
@@ -54,6 +54,9 @@ struct FormArgs {
     /// Words that stand for a missing cell besides the usual ones; `!WORD` takes one out [default: the model's]
     #[arg(long, value_name = "WORD,...", value_delimiter = ',')]
     missing_words: Vec<String>,
+    /// Numbers that stand for a missing reading: -9999, temperature=85; `none` reads all as numbers [default: the model's]
+    #[arg(long, value_name = "NUMBER,...", value_delimiter = ',', allow_hyphen_values = true)]
+    sentinel: Vec<Sentinel>,
     /// Encoding of text: utf-8, utf-16le, latin-1, ... [default: detected]
     #[arg(long, value_name = "NAME", value_parser = form::parse_encoding)]
     encoding: Option<String>,
@@ -69,6 +72,7 @@ impl FormArgs {
             header: self.no_header.map(|none| !none),
             skip_rows: self.skip_rows,
             encoding: self.encoding.clone(),
+            sentinels: self.sentinel.clone(),
             ..FileForm::default()
         }
     }
@@ -167,7 +171,7 @@ impl RowsArgs {
     }
 
     fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
-        let options = ReadOptions { format: self.format, form: self.form.form(), ..score::read_options(model, label) };
+        let options = ReadOptions { format: self.format, form: self.form.form(), ..score::read_options(model, label)? };
         let source = if self.is_stdin() {
             Source::stream(io::stdin(), &self.name(), &options)?
         } else {

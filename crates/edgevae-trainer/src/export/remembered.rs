@@ -153,7 +153,7 @@ mod tests {
                 header: Some(false),
                 skip_rows: Some(3),
                 encoding: Some("windows-1252".into()),
-                sentinels: vec![-9999.0, 85.0],
+                sentinels: vec!["-9999".parse().unwrap(), "temp=85".parse().unwrap()],
                 units: vec![("batt".into(), "%".into())],
             },
         }

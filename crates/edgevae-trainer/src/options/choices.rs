@@ -232,7 +232,7 @@ impl From<Bytes> for String {
     }
 }
 
-parsed!(SplitBy, Contamination, Bytes, super::Cyclic, crate::table::form::Decimal);
+parsed!(SplitBy, Contamination, Bytes, super::Cyclic, crate::table::form::Decimal, crate::table::form::Sentinel);
 
 impl From<f64> for Contamination {
     fn from(share: f64) -> Self {

@@ -105,6 +105,7 @@ impl Config {
             header: self.no_header.map(|none| !none),
             skip_rows: self.skip_rows,
             encoding: read(&self.encoding, "encoding", parse_encoding)?,
+            sentinels: self.sentinel.clone().unwrap_or_default(),
             ..FileForm::default()
         })
     }
@@ -161,7 +162,8 @@ impl Config {
         // What `auto` chooses depends on the data and is chosen again, the same; what was given stays.
         let by_hand = options.preset == Preset::Reference;
         Self {
-            missing: by_hand.then(|| self.missing.unwrap_or_default()).or(self.missing),
+            // Not given, it depends on the data: whether a number stands for missing readings.
+            missing: self.missing,
             preset: Some(options.preset),
             contamination: Some(options.contamination),
             split: Some(options.split.clone()),

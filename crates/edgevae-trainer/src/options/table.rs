@@ -11,7 +11,7 @@ use super::{
     Scaling, Schedule, Score, SplitBy, TrainOn, WindowFeatures, columns,
 };
 use crate::base::value::Value;
-use crate::table::form::Decimal;
+use crate::table::form::{Decimal, Sentinel};
 use crate::table::options::{Format, Missing};
 
 options! {
@@ -45,6 +45,9 @@ options! {
     missing_words: Vec<String> [Files, "WORD,..."];
     /// Encoding of text: utf-8, utf-16le, latin-1, ... [default: detected]
     encoding: String [Files, "NAME"];
+    /// Numbers that stand for a missing reading, in every column or in one: -9999, temperature=85; `none` reads all as
+    /// numbers [default: well-known ones that repeat far outside the other readings, where cells may be missing]
+    sentinel: Vec<Sentinel> [Files, "NUMBER,..."];
     /// Empty cells and NaN: an error, leave the row out, fill with the column's mean, or that and a feature that says so
     /// [default: error; with --preset auto that feature, where cells are missing]
     missing: Missing [Files];

@@ -8,6 +8,7 @@
 pub mod divide;
 pub(crate) mod sample;
 pub mod scaler;
+pub mod sentinel;
 pub mod split;
 mod stage;
 mod survey;
@@ -74,6 +75,8 @@ pub struct Prepared {
     pub row_numbers: Option<Vec<u64>>,
     /// A feature that is probably a label.
     pub suspected_label: Option<String>,
+    /// Numbers that probably stand for missing readings.
+    pub sentinels: Vec<sentinel::Found>,
     /// What became of the columns.
     pub input: Input,
 }
@@ -91,6 +94,7 @@ pub fn load(
     let (survey, decisions, loaded) = read_table(paths, read, request, options.threads)?;
     let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, mut notes, .. } = loaded;
     notes.extend(decisions.notes);
+    let sentinels = sentinel::find(&dataset.names, dataset.features.view());
     let rising = running(&dataset, request);
     let mut in_order = true;
     let mut numbers = row_numbers.unwrap_or_else(|| (1..=dataset.rows() as u64).collect());
@@ -117,7 +121,7 @@ pub fn load(
     if plain {
         let are_places = numbers.iter().zip(1..).all(|(&number, place)| number == place);
         let row_numbers = (!are_places).then_some(numbers);
-        return Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, input: input(None) });
+        return Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, sentinels, input: input(None) });
     }
 
     let window = request.window.unwrap_or(WindowSpec::ROW);
@@ -157,7 +161,7 @@ pub fn load(
     let origins = stage::feature_origins(&encoder, window);
     let dataset = Dataset { names, features, origins, ..empty };
     let input = Input { section: Some(section), notes, time: request.time.clone() };
-    Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, input })
+    Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, sentinels, input })
 }
 
 /// The table as the device would see it, and what was decided about its columns.

@@ -10,6 +10,7 @@ use crate::base::output::{OutputError, OutputFile};
 use crate::calibrate::threshold::{self, Calibration, ThresholdError};
 use crate::export;
 use crate::export::model_file::{AnyModel, ModelFile, ModelFileError};
+use crate::export::remembered::Damaged;
 use crate::inspect::Inspection;
 use crate::quantize::{self, Quantization, QuantizeError, Quantized, Tuning};
 use crate::score::explain::Explainer;
@@ -31,6 +32,9 @@ pub enum ModelError {
     /// The bytes are no model.
     #[error("not a model: {0}")]
     Load(#[from] edgevae_core::LoadError),
+    /// What the model remembers of its data cannot be read.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
     /// The rows cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -273,7 +277,7 @@ impl Model {
         if let Rows::Reference = table.rows {
             return Err(ModelError::NoRows);
         }
-        let options = ReadOptions { memory: table.rows.memory(), ..read_options(any, table.label.as_deref()) };
+        let options = ReadOptions { memory: table.rows.memory(), ..read_options(any, table.label.as_deref())? };
         for path in table.rows.paths() {
             let mut source = Source::open(&path, &options)?;
             for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use edgevae_core::format;
+use edgevae_core::format::{self, extras};
 
 use crate::export::model_file::ModelFile;
+use crate::export::remembered::Memory;
 use crate::prepare::Input;
 use crate::run::Trained;
 use crate::table::Dataset;
@@ -39,6 +40,8 @@ pub enum Source {
         row_numbers: Option<Vec<u64>>,
         /// What the files hold when the table is a sample of them, for training on a stream.
         streamed: Option<Counted>,
+        /// What the model file remembers of how they were read.
+        memory: Memory,
         /// What became of the columns.
         input: Input,
     },
@@ -75,11 +78,16 @@ impl Source {
 
     /// The model file of a run on these rows: with their input section, where they have one.
     pub fn model_file(&self, trained: &Trained) -> ModelFile {
-        match self.input().and_then(|input| input.section.as_ref()) {
+        let file = match self.input().and_then(|input| input.section.as_ref()) {
             Some(section) => {
                 ModelFile::with_input(&trained.model.model().expect("training has loaded this model"), section)
             }
             None => trained.model.clone(),
+        };
+        let memory = if let Self::Files { memory, .. } = self { memory.encode() } else { None };
+        match memory {
+            Some(bytes) => file.with_extra(extras::READING, Some(&bytes)).expect("training has loaded this model"),
+            None => file,
         }
     }
 

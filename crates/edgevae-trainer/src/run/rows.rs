@@ -7,10 +7,12 @@ use super::error::RunError;
 use super::origin::{self, Counted, Source};
 use super::stream::{RowProgress, Streamed};
 use crate::base::memory;
+use crate::export::remembered::Memory;
 use crate::options::{Config, Options, Preset, Request, SplitBy};
+use crate::prepare::sentinel::{self, Found};
 use crate::prepare::{self, Input, InputError, Prepared};
 use crate::table::error::Problem;
-use crate::table::form::FileForm;
+use crate::table::form::{FileForm, Sentinel};
 use crate::table::options::{Features, Missing, ReadOptions};
 use crate::table::synthetic::Synthetic;
 use crate::table::{Dataset, Rows, paths, size};
@@ -75,13 +77,55 @@ pub fn load(config: &Config, rows: &Rows, options: &Options) -> Result<Loaded, R
             prepared.input.notes.insert(0, note.into());
         }
     }
-    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input } = prepared?;
+    let mut prepared = prepared?;
+    let found = std::mem::take(&mut prepared.sentinels);
+    let may_miss = config.missing != Some(Missing::Error);
+    let taken: Vec<Sentinel> = found.iter().filter(|found| found.is_certain).map(Found::sentinel).collect();
+    let is_taken = config.sentinel.is_none() && may_miss && !taken.is_empty();
+    if is_taken {
+        read.form.sentinels = taken;
+        if read.missing == Missing::Error {
+            let is_auto = options.preset == Preset::Auto;
+            read.missing = if is_auto { Missing::Indicator } else { Missing::Mean };
+        }
+        prepared = prepare::load(&paths, &read, &config.request(), options)?;
+    }
+    if config.sentinel.is_none() {
+        prepared.input.notes.extend(found.iter().map(|found| sentinel_note(found, is_taken, read.missing)));
+    }
+    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input, .. } = prepared;
     let warning = |name: String| {
         format!("column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}")
     };
     let warnings = suspected_label.map(warning).into_iter().collect();
-    let source = Source::Files { paths, missing: read.missing, dropped_rows, row_numbers, streamed: None, input };
+    let source = Source::Files {
+        paths,
+        missing: read.missing,
+        dropped_rows,
+        row_numbers,
+        streamed: None,
+        memory: memory(&read),
+        input,
+    };
     Ok(Loaded { dataset, source, warnings })
+}
+
+/// What a model file remembers of how its rows were read.
+fn memory(read: &ReadOptions) -> Memory {
+    let sentinels = read.form.sentinels.iter().filter(|sentinel| !sentinel.value.is_nan()).cloned().collect();
+    Memory { form: FileForm { sentinels, ..FileForm::default() }, ..Memory::default() }
+}
+
+/// What was made of a number that probably stands for a missing reading.
+fn sentinel_note(found: &Found, is_taken: bool, missing: Missing) -> String {
+    let flag = found.sentinel();
+    if is_taken && found.is_certain {
+        return format!("{found}: read as a missing cell, --missing {missing} (--sentinel none reads it as a number)");
+    }
+    let policy = if missing == Missing::Error { " --missing mean" } else { "" };
+    format!(
+        "{found}: is it a reading? --sentinel {flag}{policy} reads it as a missing cell (--sentinel none: it is one)"
+    )
 }
 
 fn generated(config: &Config, options: &Options) -> Result<Loaded, RunError> {
@@ -157,12 +201,17 @@ fn open_stream(
         error => RunError::of(origin::names(&paths), error),
     })?;
     let dataset = std::mem::take(&mut streamed.dataset);
+    if config.sentinel.is_none() {
+        let found = sentinel::find(&dataset.names, dataset.features.view());
+        streamed.notes.extend(found.iter().map(|found| sentinel_note(found, false, read.missing)));
+    }
     let input = Input { notes: std::mem::take(&mut streamed.notes), ..Input::default() };
     let source = Source::Files {
         paths,
         missing: read.missing,
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
+        memory: memory(&read),
         streamed: Some(Counted { rows: streamed.rows - streamed.dropped, anomalies: streamed.anomalies }),
         input,
     };

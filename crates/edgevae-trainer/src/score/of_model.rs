@@ -6,12 +6,13 @@ use edgevae_core::format::input::Absent;
 
 use super::{RawRows, RowScorer, RowVerdict};
 use crate::export::model_file::AnyModel;
+use crate::export::remembered::{Damaged, Memory};
 use crate::prepare;
 use crate::table::block::Block;
 use crate::table::options::{Features, Missing, ReadOptions};
 
 /// How rows for a model are read: its columns in their order, its policy for missing cells, its encoder's readings.
-pub fn read_options(model: &AnyModel<'_>, label: Option<&str>) -> ReadOptions {
+pub fn read_options(model: &AnyModel<'_>, label: Option<&str>) -> Result<ReadOptions, Damaged> {
     let mut missing = match model.header().missing {
         Recorded::Error => Missing::Error,
         Recorded::Drop => Missing::Drop,
@@ -26,13 +27,14 @@ pub fn read_options(model: &AnyModel<'_>, label: Option<&str>) -> ReadOptions {
             missing = Missing::Mean;
         }
     }
-    ReadOptions {
+    Ok(ReadOptions {
+        remembered: Memory::of(model)?.form,
         label: label.map(str::to_owned),
         features: Features::OfModel(model.columns().into_iter().map(str::to_owned).collect()),
         missing,
         readings,
         ..ReadOptions::default()
-    }
+    })
 }
 
 /// Scores blocks of rows with a model of any kind: rows as they are, or raw ones that are encoded first.

@@ -25,8 +25,8 @@ pub struct FileForm {
     pub skip_rows: Option<u32>,
     /// Name of the text encoding in the WHATWG standard; `None` detects UTF-8, UTF-16 and Windows-1252.
     pub encoding: Option<String>,
-    /// Values that stand for a missing reading in every column.
-    pub sentinels: Vec<f32>,
+    /// Numbers that stand for a missing reading; one that no cell equals says that there are none.
+    pub sentinels: Vec<Sentinel>,
     /// Columns whose cells carry a unit, and that unit as it is written.
     pub units: Vec<(String, String)>,
 }
@@ -46,6 +46,62 @@ impl FileForm {
             sentinels: if self.sentinels.is_empty() { other.sentinels.clone() } else { self.sentinels },
             units: if self.units.is_empty() { other.units.clone() } else { self.units },
         }
+    }
+}
+
+/// A number that stands for a missing reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sentinel {
+    /// The column; `None` for every column.
+    pub column: Option<String>,
+    /// The number; NaN stands for none.
+    pub value: f32,
+}
+
+impl Sentinel {
+    /// Whether cells of the column are meant.
+    pub fn is_of(&self, column: &str) -> bool {
+        self.column.as_ref().is_none_or(|own| own == column)
+    }
+}
+
+impl fmt::Display for Sentinel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { value, .. } if value.is_nan() => f.write_str("none"),
+            Self { column: None, value } => write!(f, "{value}"),
+            Self { column: Some(column), value } => write!(f, "{column}={value}"),
+        }
+    }
+}
+
+impl FromStr for Sentinel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self { column: None, value: f32::NAN });
+        }
+        let (column, number) = text.rsplit_once('=').map_or((None, text), |(column, number)| (Some(column), number));
+        let value = number.trim().parse().ok().filter(|value: &f32| value.is_finite());
+        let value =
+            value.ok_or_else(|| format!("found {text:?}, expected a number, COLUMN=NUMBER or none, as in -9999"))?;
+        Ok(Self { column: column.map(|column| column.trim().to_owned()), value })
+    }
+}
+
+impl TryFrom<String> for Sentinel {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Sentinel> for String {
+    fn from(sentinel: Sentinel) -> Self {
+        sentinel.to_string()
     }
 }
 

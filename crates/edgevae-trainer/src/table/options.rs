@@ -36,7 +36,16 @@ impl ReadOptions {
     /// How the cells of a column are read.
     pub fn reading(&self, column: &str) -> Reading {
         let found = self.readings.iter().find(|(name, _)| name == column);
-        found.map(|(_, reading)| reading.clone()).unwrap_or_default()
+        match found.map(|(_, reading)| reading.clone()).unwrap_or_default() {
+            Reading::Number => {
+                let own = &self.form.sentinels;
+                let sentinels = if own.is_empty() { &self.remembered.sentinels } else { own };
+                let of_column = sentinels.iter().filter(|sentinel| sentinel.is_of(column));
+                let values: Vec<f32> = of_column.map(|sentinel| sentinel.value).collect();
+                if values.is_empty() { Reading::Number } else { Reading::NumberExcept(values.into()) }
+            }
+            other => other,
+        }
     }
 }
 

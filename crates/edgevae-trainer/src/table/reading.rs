@@ -14,6 +14,8 @@ pub enum Reading {
     /// As numbers.
     #[default]
     Number,
+    /// As numbers, some of which stand for a missing reading.
+    NumberExcept(Arc<[f32]>),
     /// As 0 and 1, true and false, yes and no, or on and off.
     Boolean,
     /// As the place of a level, from 0; any other text as the number of levels.
@@ -48,6 +50,10 @@ impl Reading {
     pub(crate) fn read(&self, text: &[u8]) -> Result<f32, NoNumber> {
         match self {
             Self::Number => cell::number(text),
+            Self::NumberExcept(missing) => match cell::number(text) {
+                Ok(value) if missing.contains(&value) => Err(NoNumber::Missing),
+                read => read,
+            },
             _ if cell::is_missing(text) => Err(NoNumber::Missing),
             Self::Boolean => boolean(text).map(|value| f32::from(u8::from(value))).ok_or(NoNumber::NotABoolean),
             Self::Category(levels) => {
