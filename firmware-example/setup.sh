@@ -32,6 +32,15 @@ has_targets() { # RUSTC [+TOOLCHAIN]
   done
 }
 
+# Whether the private toolchain is there and as new as the project asks for.
+has_private() {
+  local needed found
+  has_targets rustc "+$NAME" || return 1
+  needed=$(sed -nE 's/^rust-version = "(.*)"/\1/p' "$(dirname "$SELF")/../Cargo.toml")
+  found=$(rustc "+$NAME" --version | awk '{ print $2 }')
+  [ "$(printf '%s\n' "$needed" "$found" | sort -V | head -n 1)" = "$needed" ]
+}
+
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo -n)
 # Package servers fail now and then.
@@ -68,11 +77,11 @@ c_tools() {
 # Prints the toolchain argument for cargo; makes the targets first where they are missing.
 targets() {
   if has_targets rustc; then return; fi
-  if ! has_targets rustc "+$NAME"; then
+  if ! has_private; then
     # Two set-ups at the same time would pull the folder from under each other.
     exec 9>"${TMPDIR:-/tmp}/edgevae-setup.lock"
     flock 9
-    if ! has_targets rustc "+$NAME"; then
+    if ! has_private; then
       if command -v apt-get >/dev/null && has_package rustc-web; then
         assemble
       else
@@ -83,8 +92,8 @@ targets() {
     fi
     flock -u 9
   fi
-  has_targets rustc "+$NAME" ||
-    give_up "the toolchain in $PREFIX is incomplete" "rm -r $PREFIX && $SELF"
+  has_private ||
+    give_up "the toolchain in $PREFIX is incomplete, or too old" "rm -r $PREFIX && $SELF"
   echo "+$NAME"
 }
 
@@ -96,6 +105,8 @@ has_package() {
 # packages conflict with rustup's place on the path), `core` and `alloc` built once for each target.
 assemble() {
   local version std llvm host bin try package target crate file
+  # Package lists of an image that is months old name a version that is too old.
+  apt update || true
   version=$(apt-cache policy rustc-web | awk '/Candidate/ { print $2 }')
   std=$(apt-cache show "libstd-rust-web-dev=$version" | awk '/^Depends:/ && !n++ { print $2 }')
   llvm=$(apt-cache show "$std=$version" | awk '/^Depends:/ && !n++ && match($0, /libllvm[0-9]+/) { print substr($0, RSTART, RLENGTH) }')

@@ -107,7 +107,7 @@ pub fn find(names: &[String], features: ArrayView2<'_, f32>) -> Vec<Found> {
 fn next(column: ArrayView1<'_, f32>, excluded: &[f32]) -> Option<(f32, usize, usize, f64, bool)> {
     let readings = || column.iter().copied().filter(|value| !value.is_nan() && !excluded.contains(value));
     let (least, greatest) = readings().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
-    if !(least < greatest) {
+    if least >= greatest {
         return None;
     }
     let inner = || readings().filter(|&value| value > least && value < greatest);

@@ -41,7 +41,7 @@ pub enum Source {
         /// What the files hold when the table is a sample of them, for training on a stream.
         streamed: Option<Counted>,
         /// What the model file remembers of how they were read.
-        memory: Memory,
+        memory: Box<Memory>,
         /// What became of the columns.
         input: Input,
     },

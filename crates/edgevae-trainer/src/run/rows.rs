@@ -104,7 +104,7 @@ pub fn load(config: &Config, rows: &Rows, options: &Options) -> Result<Loaded, R
         dropped_rows,
         row_numbers,
         streamed: None,
-        memory: memory(&read),
+        memory: Box::new(memory(&read)),
         input,
     };
     Ok(Loaded { dataset, source, warnings })
@@ -211,7 +211,7 @@ fn open_stream(
         missing: read.missing,
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
-        memory: memory(&read),
+        memory: Box::new(memory(&read)),
         streamed: Some(Counted { rows: streamed.rows - streamed.dropped, anomalies: streamed.anomalies }),
         input,
     };
