@@ -77,10 +77,13 @@ impl Cmd {
         recalibrated.any()?;
         out.put(recalibrated.bytes())?;
         out.finish()?;
-        if let Some(warning) = calibration.warning() {
+        for warning in calibration.warning().into_iter().chain(departure(&file, &scores, calibration.threshold)?) {
             note!("warning: {warning}");
         }
         if !self.quiet {
+            let old = file.any()?.header().threshold;
+            let beyond = scores.iter().filter(|&&score| score > old).count();
+            note!("old threshold {old}: {beyond} of {} rows are above it", scores.len());
             note!("{}", calibration.statement(&format!("rows of {}", self.rows.name())));
             note!("written: {}", self.out.display());
             if file.is_signed() {
@@ -89,4 +92,23 @@ impl Cmd {
         }
         Ok(())
     }
+}
+
+/// What speaks against rows as normal ones: many of them are above the model's own threshold, or the new one is far from it.
+fn departure(file: &ModelFile, scores: &[f32], threshold: f32) -> anyhow::Result<Option<String>> {
+    let any = file.any()?;
+    let header = any.header();
+    let old = header.threshold;
+    let beyond = scores.iter().filter(|&&score| score > old).count();
+    let expected = header.calibration.quantile.map_or(0.05, |quantile| 1.0 - quantile);
+    let share = beyond as f64 / scores.len().max(1) as f64;
+    let is_far = old > 0.0 && !(0.2..=5.0).contains(&(threshold / old));
+    Ok((share > 4.0 * expected + 0.02 || is_far).then(|| {
+        format!(
+            "{:.1} % of the rows are above the old threshold {old}, which was set for {:.1} %, and the new one is {threshold}: \
+             are all of these rows normal operation? Look at the highest with `edgevae score --explain 3`",
+            100.0 * share,
+            100.0 * expected
+        )
+    }))
 }

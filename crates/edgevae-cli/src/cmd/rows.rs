@@ -177,6 +177,9 @@ impl RowsArgs {
         } else {
             Source::open(&self.data, &options)?
         };
+        for note in source.notes.iter().filter(|_| !quiet) {
+            note!("note: {}: {note}", self.name());
+        }
         let extra = &source.extra_columns;
         if !extra.is_empty() && !quiet {
             note!("note: ignored, because the model does not know them: {}", shortened(extra));

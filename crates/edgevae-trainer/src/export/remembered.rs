@@ -75,8 +75,18 @@ impl Memory {
     /// The bytes of the extra; `None` where there is nothing to remember.
     pub fn encode(&self) -> Option<Vec<u8>> {
         let Self { time, group, form } = self;
-        let FileForm { delimiter, decimal, thousands, missing_words, header, skip_rows, encoding, sentinels, units } =
-            form;
+        let FileForm {
+            delimiter,
+            decimal,
+            thousands,
+            missing_words,
+            header,
+            skip_rows,
+            encoding,
+            sentinels,
+            units,
+            ..
+        } = form;
         let list = |is_empty: bool| (!is_empty).then_some(());
         let mut out = Vec::new();
         push(&mut out, key::TIME, time.as_ref());
@@ -152,6 +162,7 @@ mod tests {
                 missing_words: vec!["OFF".into()],
                 header: Some(false),
                 skip_rows: Some(3),
+                lines_below: 0,
                 encoding: Some("windows-1252".into()),
                 sentinels: vec!["-9999".parse().unwrap(), "temp=85".parse().unwrap()],
                 units: vec![("batt".into(), "%".into())],

@@ -6,7 +6,8 @@
 //! [`SliceWindow`](edgevae_core::SliceWindow), so that desk and device see the same features.
 
 pub mod divide;
-pub(crate) mod sample;
+pub(crate) mod doubtful;
+pub mod sample;
 pub mod scaler;
 pub mod sentinel;
 pub mod split;
@@ -26,6 +27,7 @@ use survey::{Decisions, Survey};
 use crate::options::{Options, Request};
 use crate::table::Dataset;
 use crate::table::error::{DataError, Problem};
+use crate::table::form::FileForm;
 use crate::table::load::{self, Loaded};
 use crate::table::options::{Missing, ReadOptions};
 use crate::table::reading::Reading;
@@ -75,6 +77,8 @@ pub struct Prepared {
     pub row_numbers: Option<Vec<u64>>,
     /// A feature that is probably a label.
     pub suspected_label: Option<String>,
+    /// How the first file is written.
+    pub form: FileForm,
     /// Numbers that probably stand for missing readings.
     pub sentinels: Vec<sentinel::Found>,
     /// What became of the columns.
@@ -92,7 +96,7 @@ pub fn load(
     options: &Options,
 ) -> Result<Prepared, InputError> {
     let (survey, decisions, loaded) = read_table(paths, read, request, options.threads)?;
-    let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, mut notes, .. } = loaded;
+    let Loaded { mut dataset, dropped_rows, row_numbers, suspected_label, file_rows, form, mut notes, .. } = loaded;
     notes.extend(decisions.notes);
     let sentinels = sentinel::find(&dataset.names, dataset.features.view());
     let rising = running(&dataset, request);
@@ -105,6 +109,9 @@ pub fn load(
         in_order = order(&mut dataset, &mut numbers, &survey.times, &mut notes);
     }
     notes.extend(rising);
+    notes.extend(doubtful::identifiers(&dataset));
+    notes.extend(doubtful::cut_decimals(&dataset));
+    notes.extend(doubtful::repeated_rows(&dataset));
     notes.extend(repeated(&dataset));
     let readings: HashMap<String, Reading> = decisions.readings.into_iter().collect();
     let readings: Vec<Reading> =
@@ -121,7 +128,15 @@ pub fn load(
     if plain {
         let are_places = numbers.iter().zip(1..).all(|(&number, place)| number == place);
         let row_numbers = (!are_places).then_some(numbers);
-        return Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, sentinels, input: input(None) });
+        return Ok(Prepared {
+            dataset,
+            dropped_rows,
+            row_numbers,
+            suspected_label,
+            form,
+            sentinels,
+            input: input(None),
+        });
     }
 
     let window = request.window.unwrap_or(WindowSpec::ROW);
@@ -161,7 +176,7 @@ pub fn load(
     let origins = stage::feature_origins(&encoder, window);
     let dataset = Dataset { names, features, origins, ..empty };
     let input = Input { section: Some(section), notes, time: request.time.clone() };
-    Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, sentinels, input })
+    Ok(Prepared { dataset, dropped_rows, row_numbers, suspected_label, form, sentinels, input })
 }
 
 /// The table as the device would see it, and what was decided about its columns.
@@ -188,6 +203,7 @@ fn read_table(
     let decisions = survey.decide(read, request);
     let mut read = ReadOptions { readings: decisions.readings.clone(), ..read.clone() };
     read.ignore.extend(decisions.ignored.iter().cloned());
+    read.form.units.extend(decisions.units.iter().cloned());
     if let crate::table::options::Features::Named(names) = &mut read.features {
         names.retain(|name| !decisions.ignored.contains(name));
     }

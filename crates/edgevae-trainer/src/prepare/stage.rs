@@ -30,7 +30,7 @@ pub(super) fn fit(
         let has_missing = column.iter().any(|value| value.is_nan());
         let mut levels = Vec::new();
         let kind = match reading {
-            Reading::Number | Reading::NumberExcept(_) => Kind::Number,
+            Reading::Number | Reading::NumberIn(_) => Kind::Number,
             Reading::Boolean => Kind::Boolean,
             Reading::Clock(of) => {
                 let period = cyclic.iter().find(|cyclic| cyclic.column == *name).map_or(1.0, |cyclic| cyclic.period);

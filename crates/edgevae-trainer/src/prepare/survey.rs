@@ -37,6 +37,8 @@ struct Cells {
     label_words: u64,
     /// Numbers with a unit: `96%`, `12 bar`.
     with_unit: u64,
+    /// Their units, up to two of them.
+    units: Vec<String>,
     /// How often each text occurs, up to [`MOST_TEXTS`] of them.
     texts: HashMap<Vec<u8>, u64>,
 }
@@ -46,6 +48,10 @@ impl Cells {
         let text = text.trim_ascii();
         let number = cell::number(text);
         if number == Err(NoNumber::Missing) {
+            // Of a column of numbers; in one of text it may be a category.
+            if !cell::is_missing(text) {
+                self.word(text);
+            }
             return;
         }
         self.present += 1;
@@ -58,8 +64,17 @@ impl Cells {
             let wrong = matches!(looks, Looks::DecimalComma | Looks::SeveralLines) || str::from_utf8(text).is_err();
             count(&mut self.misspelt, wrong);
             count(&mut self.label_words, cell::label(text).is_some());
-            count(&mut self.with_unit, is_number_with_unit(text));
+            if let Some(unit) = unit_of(text) {
+                self.with_unit += 1;
+                if self.units.len() < 2 && !self.units.contains(&unit) {
+                    self.units.push(unit);
+                }
+            }
         }
+        self.word(text);
+    }
+
+    fn word(&mut self, text: &[u8]) {
         if let Some(times) = self.texts.get_mut(text) {
             *times += 1;
         } else if self.texts.len() < MOST_TEXTS {
@@ -75,9 +90,15 @@ impl Cells {
         Levels::new(names.collect())
     }
 
+    /// The one unit of all numbers of the column; it may be left out in some cells.
+    fn unit(&self) -> Option<&str> {
+        let is_one = self.with_unit > 0 && self.numbers + self.with_unit == self.present;
+        if let ([unit], true) = (&self.units[..], is_one) { Some(unit) } else { None }
+    }
+
     /// What is made of the column when nobody says; `Err` with the reason when it is left out.
     fn decide(&self) -> Result<Reading, String> {
-        let Self { present, numbers, booleans, times, like_times, misspelt, label_words, with_unit, texts } = self;
+        let Self { present, numbers, booleans, times, like_times, misspelt, label_words, with_unit, texts, .. } = self;
         let all = |count: &u64| count == present;
         let levels = texts.len() as u64;
         if *present == 0 {
@@ -110,11 +131,16 @@ impl Cells {
     }
 }
 
-/// Whether a text is a number and behind it a word without digits.
-fn is_number_with_unit(text: &[u8]) -> bool {
-    let number = text.iter().take_while(|byte| byte.is_ascii_digit() || b"+-.".contains(byte)).count();
-    let unit = &text[number..];
-    cell::number(&text[..number]).is_ok() && !unit.is_empty() && !unit.iter().any(u8::is_ascii_digit)
+/// What stands behind the number in a text: a word without digits.
+fn unit_of(text: &[u8]) -> Option<String> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let end = text.find(|found: char| !(found.is_ascii_digit() || "+-.\u{2212}".contains(found)))?;
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim();
+    let is_unit = !unit.is_empty()
+        && unit.len() <= 12
+        && !unit.contains(|found: char| found.is_ascii_digit() || ":,;".contains(found));
+    (is_unit && cell::number(number.as_bytes()).is_ok()).then(|| unit.to_owned())
 }
 
 /// What was found in files.
@@ -135,6 +161,8 @@ pub(super) struct Decisions {
     pub readings: Vec<(String, Reading)>,
     /// Columns that are left out, beside those of the request.
     pub ignored: Vec<String>,
+    /// Columns whose numbers have a unit, and that unit.
+    pub units: Vec<(String, String)>,
     /// What was decided about columns that do not hold numbers, for people.
     pub notes: Vec<String>,
 }
@@ -212,9 +240,18 @@ impl Survey {
                 continue;
             } else if request.categorical.contains(name) {
                 Reading::Category(Arc::new(self.cells[column].levels()))
+            } else if let Some(unit) = self.cells[column].unit() {
+                decisions.notes.push(note(format!("numbers in {unit}, read without the unit")));
+                decisions.units.push((name.clone(), unit.to_owned()));
+                Reading::Number
             } else {
                 match self.cells[column].decide() {
                     Ok(reading) => reading,
+                    Err(_) if name.contains(".list.") => {
+                        decisions.notes.push(note("holds lists, which are not read: left out".into()));
+                        decisions.ignored.push(name.clone());
+                        continue;
+                    }
                     Err(why) => {
                         let advice = if why == "times" {
                             format!(" (--time {name:?} orders the rows by it, --cyclic {name}:day makes it a feature)")

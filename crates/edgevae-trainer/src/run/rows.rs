@@ -12,7 +12,7 @@ use crate::options::{Config, Options, Preset, Request, SplitBy};
 use crate::prepare::sentinel::{self, Found};
 use crate::prepare::{self, Input, InputError, Prepared};
 use crate::table::error::Problem;
-use crate::table::form::{FileForm, Sentinel};
+use crate::table::form::{Decimal, FileForm, Sentinel};
 use crate::table::options::{Features, Missing, ReadOptions};
 use crate::table::synthetic::Synthetic;
 use crate::table::{Dataset, Rows, paths, size};
@@ -70,11 +70,17 @@ pub fn load(config: &Config, rows: &Rows, options: &Options) -> Result<Loaded, R
     if let (Err(InputError::Data(error)), None, Preset::Auto) = (&prepared, config.missing, options.preset)
         && matches!(error.problem, Problem::MissingCell { .. })
     {
+        let such = match &error.problem {
+            Problem::MissingCell { at, found, .. } if !found.is_empty() => {
+                format!(", such as {found:?} in column {:?} (--missing-words '!{found}' takes it for text)", at.column)
+            }
+            _ => String::new(),
+        };
         read.missing = Missing::Indicator;
         prepared = prepare::load(&paths, &read, &config.request(), options);
         if let Ok(prepared) = &mut prepared {
-            let note = "cells are missing: --missing indicator is taken (--missing error refuses them)";
-            prepared.input.notes.insert(0, note.into());
+            let note = format!("cells are missing{such}: --missing indicator is taken (--missing error refuses them)");
+            prepared.input.notes.insert(0, note);
         }
     }
     let mut prepared = prepared?;
@@ -93,7 +99,7 @@ pub fn load(config: &Config, rows: &Rows, options: &Options) -> Result<Loaded, R
     if config.sentinel.is_none() {
         prepared.input.notes.extend(found.iter().map(|found| sentinel_note(found, is_taken, read.missing)));
     }
-    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, input, .. } = prepared;
+    let Prepared { dataset, dropped_rows, row_numbers, suspected_label, form, input, .. } = prepared;
     let warning = |name: String| {
         format!("column `{name}` looks like a label and is used as a feature: pass --label {name} or --ignore {name}")
     };
@@ -104,16 +110,22 @@ pub fn load(config: &Config, rows: &Rows, options: &Options) -> Result<Loaded, R
         dropped_rows,
         row_numbers,
         streamed: None,
-        memory: Box::new(memory(&read)),
+        memory: Box::new(memory(&read, form)),
         input,
     };
     Ok(Loaded { dataset, source, warnings })
 }
 
 /// What a model file remembers of how its rows were read.
-fn memory(read: &ReadOptions) -> Memory {
-    let sentinels = read.form.sentinels.iter().filter(|sentinel| !sentinel.value.is_nan()).cloned().collect();
-    Memory { form: FileForm { sentinels, ..FileForm::default() }, ..Memory::default() }
+///
+/// What each file shows is found in each file again; only what a file of a few rows, or a pipe, may not show is kept.
+fn memory(read: &ReadOptions, found: FileForm) -> Memory {
+    let FileForm { delimiter, skip_rows, encoding, .. } = read.form.clone();
+    let sentinels = found.sentinels.into_iter().filter(|sentinel| !sentinel.value.is_nan()).collect();
+    let decimal = found.decimal.filter(|decimal| *decimal != Decimal::Point);
+    let header = found.header.filter(|header| !header);
+    let form = FileForm { delimiter, skip_rows, encoding, decimal, header, sentinels, lines_below: 0, ..found };
+    Memory { form, ..Memory::default() }
 }
 
 /// What was made of a number that probably stands for a missing reading.
@@ -201,6 +213,7 @@ fn open_stream(
         error => RunError::of(origin::names(&paths), error),
     })?;
     let dataset = std::mem::take(&mut streamed.dataset);
+    let form = std::mem::take(&mut streamed.form);
     if config.sentinel.is_none() {
         let found = sentinel::find(&dataset.names, dataset.features.view());
         streamed.notes.extend(found.iter().map(|found| sentinel_note(found, false, read.missing)));
@@ -211,7 +224,7 @@ fn open_stream(
         missing: read.missing,
         dropped_rows: streamed.dropped,
         row_numbers: Some(std::mem::take(&mut streamed.row_numbers)),
-        memory: Box::new(memory(&read)),
+        memory: Box::new(memory(&read, form)),
         streamed: Some(Counted { rows: streamed.rows - streamed.dropped, anomalies: streamed.anomalies }),
         input,
     };

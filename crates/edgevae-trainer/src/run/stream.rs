@@ -27,6 +27,7 @@ use crate::table::block::Block;
 use crate::table::csv::Looks;
 use crate::table::error::{Choices, DataError, Problem};
 use crate::table::files;
+use crate::table::form::FileForm;
 use crate::table::options::ReadOptions;
 use crate::table::pipeline::for_each_block;
 use crate::table::shuffled::{Index, Shuffled, index};
@@ -125,6 +126,8 @@ pub struct Streamed {
     pub fitted: u64,
     /// What is to be told about files that are not like the first.
     pub notes: Vec<String>,
+    /// How the first file is written.
+    pub form: FileForm,
     /// The bits of all names, labels and cells of the files.
     fingerprint: u64,
     scaler: Scaler,
@@ -235,6 +238,7 @@ impl Streamed {
             anomalies: has_labels.then_some(anomalies),
             fitted,
             notes,
+            form: sources[0].form.clone(),
             fingerprint,
             scaler,
             split,

@@ -176,8 +176,13 @@ pub enum Problem {
         second: usize,
     },
     /// Numbers where names belong.
-    #[error("line 1: found numbers ({found}), expected column names; put a header line above the data")]
+    #[error(
+        "line {line}: found a row of data ({found}), expected column names; say --no-header where the file has none (columns \
+         are then c1, c2, ...), or --no-header=false where these are names"
+    )]
     HeaderIsData {
+        /// The line.
+        line: u64,
         /// The first names, for display.
         found: String,
     },
@@ -216,7 +221,13 @@ pub enum Problem {
     },
     /// A row with more or fewer cells than the header.
     #[error(
-        "line {line} (row {row}): found {found} cells, expected {expected} as in the header; mend or delete the row"
+        "line {line} (row {row}): found {found} cells, expected {expected} as in the header; {}",
+        if *found == *expected + 1 {
+            "correct or delete the row; where each row ends with a delimiter, end the header with one and a name, and leave \
+             that column out with --ignore"
+        } else {
+            "correct or delete the row"
+        }
     )]
     RaggedRow {
         /// Line on which the row begins.

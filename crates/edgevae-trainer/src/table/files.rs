@@ -18,16 +18,22 @@ use super::source::{self, Source};
 /// When there are no paths.
 pub(crate) fn open(paths: &[PathBuf], options: &ReadOptions) -> Result<(Vec<Source>, Vec<String>), DataError> {
     let mut sources = vec![Source::open(&paths[0], options)?];
+    let guessed =
+        |source: &Source| source.notes.iter().map(|note| format!("{}: {note}", source.name)).collect::<Vec<_>>();
+    let mut notes = guessed(&sources[0]);
     sources[0].close();
     let features = Features::OfFirst(sources[0].feature_names.clone());
     let others = ReadOptions { features, ..later(options) };
     for path in &paths[1..] {
         let mut source = Source::open(path, &others)?;
+        notes.extend(guessed(&source));
         source.close();
         sources.push(source);
     }
     // Whoever names the features leaves the other columns out.
-    let notes = if options.features == Features::All { other_columns(&sources, &options.ignore) } else { vec![] };
+    if options.features == Features::All {
+        notes.extend(other_columns(&sources, &options.ignore));
+    }
     Ok((sources, notes))
 }
 

@@ -23,6 +23,8 @@ pub struct FileForm {
     pub header: Option<bool>,
     /// Lines to skip above the names of a CSV file, or above its data where it has no names; `None` detects them.
     pub skip_rows: Option<u32>,
+    /// Lines of units and the like between the column names and the rows; they are passed over.
+    pub lines_below: u32,
     /// Name of the text encoding in the WHATWG standard; `None` detects UTF-8, UTF-16 and Windows-1252.
     pub encoding: Option<String>,
     /// Numbers that stand for a missing reading; one that no cell equals says that there are none.
@@ -42,6 +44,7 @@ impl FileForm {
             missing_words: list(self.missing_words, &other.missing_words),
             header: self.header.or(other.header),
             skip_rows: self.skip_rows.or(other.skip_rows),
+            lines_below: self.lines_below.max(other.lines_below),
             encoding: self.encoding.or_else(|| other.encoding.clone()),
             sentinels: if self.sentinels.is_empty() { other.sentinels.clone() } else { self.sentinels },
             units: if self.units.is_empty() { other.units.clone() } else { self.units },

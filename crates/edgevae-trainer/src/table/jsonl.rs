@@ -16,6 +16,7 @@ use super::block::{Block, Counts};
 use super::csv::cell::{self, Label, NoNumber};
 use super::csv::header;
 use super::error::{DataError, Place, Problem, shorten};
+use super::form::FileForm;
 use super::options::{Features, Missing, ReadOptions};
 use super::reading::Reading;
 use super::scan::EachRow;
@@ -35,6 +36,8 @@ pub(super) fn blocks(input: Input, name: String, options: &ReadOptions) -> Resul
     };
     let rest = [&first[..], input.buffer()].concat();
     Ok(Source {
+        form: FileForm::default(),
+        notes: vec![],
         name,
         feature_names: members.features.clone(),
         extra_columns: members.extra.clone(),

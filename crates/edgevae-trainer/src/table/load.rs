@@ -9,6 +9,7 @@ use super::block::Counts;
 use super::csv::cell;
 use super::error::DataError;
 use super::files;
+use super::form::FileForm;
 use super::options::ReadOptions;
 use super::pipeline::for_each_block_of;
 use super::source::Source;
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub row_numbers: Option<Vec<u64>>,
     /// Rows of each file, those left out included.
     pub file_rows: Vec<u64>,
+    /// How the first file is written.
+    pub form: FileForm,
     /// What is to be told about files that are not like the first.
     pub notes: Vec<String>,
     /// Cells that are NaN in the table.
@@ -78,6 +81,7 @@ struct Table {
     numbers: Vec<u64>,
     file_rows: Vec<u64>,
     counts: Counts,
+    form: FileForm,
     notes: Vec<String>,
 }
 
@@ -92,6 +96,7 @@ impl Table {
             numbers: vec![],
             file_rows: vec![],
             counts: Counts::default(),
+            form: source.form.clone(),
             notes: vec![],
         }
     }
@@ -118,7 +123,8 @@ impl Table {
     }
 
     fn finish(self, mut notes: Vec<String>) -> Loaded {
-        let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts, notes: of_rows } = self;
+        let Self { names, extra_columns, has_labels, cells, labels, numbers, file_rows, counts, form, notes: of_rows } =
+            self;
         notes.extend(of_rows);
         let features = Array2::from_shape_vec((cells.len() / names.len(), names.len()), cells)
             .expect("every row has one cell for each name");
@@ -130,6 +136,7 @@ impl Table {
             dropped_rows: counts.dropped,
             row_numbers: (counts.dropped > 0).then_some(numbers),
             file_rows,
+            form,
             notes,
             missing_cells: counts.missing,
             suspected_label,

@@ -8,6 +8,7 @@ use super::block::{Block, Counts};
 use super::csv::cell::NoNumber;
 use super::csv::header::{self, Selection};
 use super::error::Problem;
+use super::form::FileForm;
 use super::options::{Features, ReadOptions};
 use super::reading::Reading;
 use super::ready::{Cell, Policy, Ready, place};
@@ -190,6 +191,8 @@ pub(super) fn source(columns: &Arc<Columns>, name: String, options: &ReadOptions
         next: 0,
     };
     Ok(Source {
+        form: FileForm::default(),
+        notes: vec![],
         name,
         feature_names: take.policy.names.clone(),
         extra_columns: named(&extra),

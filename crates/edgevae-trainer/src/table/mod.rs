@@ -5,13 +5,17 @@
 
 pub mod block;
 pub mod csv;
+mod detect;
 pub mod error;
 pub(crate) mod files;
 pub mod form;
 mod given;
+mod json_array;
 pub mod jsonl;
 pub mod load;
 pub mod memory;
+mod number;
+mod opened;
 pub mod options;
 #[cfg(feature = "parquet")]
 pub mod parquet;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 pub use super::form::FileForm;
 use super::memory::Columns;
-use super::reading::Reading;
+use super::reading::{NumberForm, Reading};
 
 /// How a file of rows is read. The default goes by the extension, detects the delimiter, takes every column as a feature
 /// and admits no missing cell.
@@ -38,11 +38,8 @@ impl ReadOptions {
         let found = self.readings.iter().find(|(name, _)| name == column);
         match found.map(|(_, reading)| reading.clone()).unwrap_or_default() {
             Reading::Number => {
-                let own = &self.form.sentinels;
-                let sentinels = if own.is_empty() { &self.remembered.sentinels } else { own };
-                let of_column = sentinels.iter().filter(|sentinel| sentinel.is_of(column));
-                let values: Vec<f32> = of_column.map(|sentinel| sentinel.value).collect();
-                if values.is_empty() { Reading::Number } else { Reading::NumberExcept(values.into()) }
+                let form = self.form.clone().or(&self.remembered);
+                NumberForm::of(&form, column).map_or(Reading::Number, |form| Reading::NumberIn(form.into()))
             }
             other => other,
         }

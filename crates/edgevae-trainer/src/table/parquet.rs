@@ -22,6 +22,7 @@ use super::block::{Block, Counts};
 use super::csv::cell::NoNumber;
 use super::csv::header::{self, Selection};
 use super::error::{DataError, Problem};
+use super::form::FileForm;
 use super::options::{Features, ReadOptions};
 use super::reading::Reading;
 use super::ready::{Cell, Policy, Ready, place};
@@ -46,6 +47,8 @@ pub fn blocks(file: File, path: &Path, name: String, options: &ReadOptions) -> R
         Err(problem) => return Err(DataError { file: name, problem }),
     };
     Ok(Source {
+        form: FileForm::default(),
+        notes: vec![],
         name,
         feature_names: take.policy.names.clone(),
         extra_columns,

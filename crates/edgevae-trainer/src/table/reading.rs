@@ -6,6 +6,7 @@ use std::sync::Arc;
 use edgevae_core::format::input::Clock;
 
 use super::csv::cell::{self, NoNumber};
+pub use super::number::NumberForm;
 use super::time;
 
 /// How the cells of a column are read.
@@ -14,8 +15,8 @@ pub enum Reading {
     /// As numbers.
     #[default]
     Number,
-    /// As numbers, some of which stand for a missing reading.
-    NumberExcept(Arc<[f32]>),
+    /// As numbers of another form than the plain one.
+    NumberIn(Arc<NumberForm>),
     /// As 0 and 1, true and false, yes and no, or on and off.
     Boolean,
     /// As the place of a level, from 0; any other text as the number of levels.
@@ -50,12 +51,13 @@ impl Reading {
     pub(crate) fn read(&self, text: &[u8]) -> Result<f32, NoNumber> {
         match self {
             Self::Number => cell::number(text),
-            Self::NumberExcept(missing) => match cell::number(text) {
-                Ok(value) if missing.contains(&value) => Err(NoNumber::Missing),
-                read => read,
-            },
+            Self::NumberIn(form) => form.read(text),
             _ if cell::is_missing(text) => Err(NoNumber::Missing),
-            Self::Boolean => boolean(text).map(|value| f32::from(u8::from(value))).ok_or(NoNumber::NotABoolean),
+            Self::Boolean => match boolean(text) {
+                Some(value) => Ok(f32::from(u8::from(value))),
+                None if cell::is_missing_number(text) => Err(NoNumber::Missing),
+                None => Err(NoNumber::NotABoolean),
+            },
             Self::Category(levels) => {
                 let place = levels.places.get(text.trim_ascii()).copied();
                 Ok(place.unwrap_or(levels.names.len()) as f32)

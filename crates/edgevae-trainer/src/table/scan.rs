@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use super::error::{DataError, Problem};
+use super::form::FileForm;
+use super::opened::{self, Opened};
 use super::options::{Format, ReadOptions};
-use super::source::{Input, Reopened, open_file};
+use super::reading::NumberForm;
+#[cfg(feature = "parquet")]
+use super::source::open_file;
 use super::{csv, jsonl};
 
 /// What takes the names of the columns and the cells of one row.
@@ -19,15 +23,25 @@ pub fn scan(path: &Path, options: &ReadOptions, each: &mut EachRow<'_>) -> Resul
         let failed = |problem| DataError { file: path.display().to_string(), problem };
         return super::memory::scan(columns, options, each).map_err(failed);
     }
-    let scanned = open_file(path).and_then(|file| match options.format.unwrap_or_else(|| Format::of_path(path)) {
+    let scanned = opened::open(path, options).and_then(|Opened { input, format, form, .. }| match format {
         #[cfg(feature = "parquet")]
-        Format::Parquet => super::parquet::scan(file, options, each),
+        Format::Parquet => super::parquet::scan(open_file(path)?, options, each),
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => {
             Err(Problem::Parquet("this build reads no Parquet; build it with `--features parquet`".into()))
         }
-        Format::Jsonl => jsonl::scan(Input::File(Reopened::new(path, file)), options, each),
-        Format::Csv => csv::scan(file, options, each),
+        text => {
+            let options = &ReadOptions { form, remembered: FileForm::default(), ..options.clone() };
+            let numbers = NumberForm::of(&options.form, "");
+            let each: &mut EachRow<'_> = &mut |names, cells| match &numbers {
+                None => each(names, cells),
+                Some(form) => {
+                    let plain: Vec<Vec<u8>> = cells.iter().map(|cell| form.as_plain(cell).into_owned()).collect();
+                    each(names, &plain)
+                }
+            };
+            if text == Format::Jsonl { jsonl::scan(input, options, each) } else { csv::scan(input, options, each) }
+        }
     });
     scanned.map_err(|problem| DataError { file: path.display().to_string(), problem })
 }

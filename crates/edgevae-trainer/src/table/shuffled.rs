@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::block::{Block, Counts};
 use super::error::{DataError, Problem};
 use super::files;
+use super::form::FileForm;
 use super::pipeline::for_each_block_of;
 use super::source::{Parse, Source, Take};
 
@@ -124,6 +125,8 @@ impl Shuffled {
         let parts = sources.into_iter().map(|source| (source.take, (source.name, source.parse)));
         let (takes, parsers): (Vec<_>, Vec<_>) = parts.unzip();
         let source = Source {
+            form: FileForm::default(),
+            notes: vec![],
             name: "the training files".into(),
             feature_names,
             extra_columns: vec![],

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::block::{Block, Counts};
 use super::error::{DataError, Problem};
+use super::form::FileForm;
+use super::opened::{self, Opened};
 use super::options::{Format, ReadOptions};
 use super::{csv, jsonl};
 
@@ -150,6 +152,10 @@ pub struct Source {
     pub extra_columns: Vec<String>,
     /// Whether rows come with labels.
     pub has_labels: bool,
+    /// How the file is written.
+    pub form: FileForm,
+    /// What was guessed about the file, for people.
+    pub notes: Vec<String>,
     /// What came before the first block: the lines of a header.
     pub(super) before: Counts,
     pub(super) take: Box<dyn Take>,
@@ -173,11 +179,16 @@ impl Source {
         if let Some(columns) = &options.memory {
             return super::memory::source(columns, name.clone(), options).map_err(failed);
         }
-        let file = open_file(path).map_err(failed)?;
-        match options.format.unwrap_or_else(|| Format::of_path(path)) {
-            Format::Parquet => open_parquet(file, path, name, options),
-            text => Self::text(Input::File(Reopened::new(path, file)), name, text, options),
-        }
+        let Opened { input, format, form, notes } = opened::open(path, options).map_err(failed)?;
+        let given = options.form.delimiter;
+        let options = ReadOptions { form: form.clone(), remembered: FileForm::default(), ..options.clone() };
+        let source = match format {
+            Format::Parquet => open_parquet(open_file(path).map_err(failed)?, path, name, &options),
+            text => Self::text(input, name, text, &options),
+        };
+        // The delimiter of each file is its own.
+        let form = FileForm { delimiter: given, ..form };
+        source.map(|source| Self { form, notes, ..source })
     }
 
     /// Reads a stream of text, CSV unless [`ReadOptions::format`] says otherwise; `name` is its name in messages.
@@ -185,6 +196,8 @@ impl Source {
     /// # Errors
     /// As [`Source::open`]; Parquet cannot be read from a stream, because its directory stands at its end.
     pub fn stream(input: impl Read + Send + 'static, name: &str, options: &ReadOptions) -> Result<Self, DataError> {
+        let form = options.form.clone().or(&options.remembered);
+        let options = &ReadOptions { form, remembered: FileForm::default(), ..options.clone() };
         match options.format.unwrap_or(Format::Csv) {
             Format::Parquet => {
                 let problem = Problem::Parquet("a Parquet file cannot be read from a pipe".into());

@@ -1,5 +1,6 @@
 //! CSV in blocks: the header by [`RowReader`], plain blocks by the fast parser, the others by [`RowReader`] again.
 
+use crate::table::form::FileForm;
 use std::sync::Arc;
 
 use super::plain::Plain;
@@ -24,6 +25,8 @@ pub(super) fn blocks_of(input: Input, name: String, options: &ReadOptions, size:
     let (records, columns) = RowReader::new(input, name.clone(), options)?.into_records();
     let (input, rest, lines) = records.into_rest();
     Ok(Source {
+        form: FileForm::default(),
+        notes: vec![],
         name,
         feature_names: columns.feature_names(),
         extra_columns: columns.extra_columns(),

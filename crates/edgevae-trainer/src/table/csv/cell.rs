@@ -23,7 +23,11 @@ impl Looks {
     /// What to do about it, for a column of the user's choice or one that a model needs.
     pub(crate) fn advice(self, column: &str, of_model: bool) -> String {
         match self {
-            Self::DecimalComma => "write decimals with a point (1.5) in the whole file".into(),
+            Self::DecimalComma => {
+                "say --decimal , where the comma is a decimal mark, or --thousands , where it stands between \
+                                   thousands"
+                    .into()
+            }
             Self::SeveralLines => "a quote on this line is probably never closed".into(),
             _ if of_model => "the model takes this column as a number: mend the cell or delete the row".into(),
             Self::Time => format!(
@@ -96,8 +100,24 @@ impl Label {
 pub(crate) fn number(cell: &[u8]) -> Result<f32, NoNumber> {
     match fast_float2::parse::<f32, _>(cell.trim_ascii()) {
         Ok(value) if value.is_finite() => Ok(value),
-        _ => Err(diagnose(cell.trim_ascii())),
+        _ => unusual(cell.trim_ascii()),
     }
+}
+
+/// A number with a minus of typographers or blanks of any width around it; else why there is none.
+#[cold]
+fn unusual(text: &[u8]) -> Result<f32, NoNumber> {
+    if let Ok(text) = str::from_utf8(text)
+        && !text.is_ascii()
+    {
+        let plain = text.trim().replacen('\u{2212}', "-", 1);
+        if let Ok(value) = fast_float2::parse::<f32, _>(plain.as_bytes())
+            && value.is_finite()
+        {
+            return Ok(value);
+        }
+    }
+    Err(diagnose(text))
 }
 
 /// Reads a label: `true` for an anomaly, `None` for anything that is not one.
@@ -123,19 +143,93 @@ fn label_word(text: &[u8]) -> Option<bool> {
 
 /// Whether a column is named as labels usually are.
 pub(crate) fn is_suspect(name: &str) -> bool {
-    const USUAL: [&str; 9] = ["label", "labels", "anomaly", "is_anomaly", "outlier", "class", "target", "attack", "y"];
-    USUAL.iter().any(|usual| name.eq_ignore_ascii_case(usual))
+    const USUAL: [&str; 22] = [
+        "label",
+        "labels",
+        "anomaly",
+        "anomalous",
+        "isanomaly",
+        "outlier",
+        "class",
+        "target",
+        "attack",
+        "y",
+        "fault",
+        "faulty",
+        "isfault",
+        "failure",
+        "machinefailure",
+        "failed",
+        "error",
+        "defect",
+        "abnormal",
+        "groundtruth",
+        "broken",
+        "alarm",
+    ];
+    let plain: String = name.chars().filter(|found| found.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    USUAL.contains(&&plain[..])
 }
 
-/// Whether a cell holds no value: empty, `NaN`, `NA`, `N/A`, `#N/A`, `<NA>` or `null`, in any case.
+/// Whether a cell holds no value whatever its column holds: empty, `NaN`, `NA`, `null`, `\N`, `#DIV/0!` and the like, in any
+/// case.
 pub(crate) fn is_missing(cell: &[u8]) -> bool {
+    is_missing_number(cell) && !is_word(cell.trim_ascii(), &WORDS_OF_NUMBERS)
+}
+
+/// Whether a cell of a column of numbers holds none: as [`is_missing`], or a word that may be a category elsewhere, as
+/// `unknown`.
+pub(crate) fn is_missing_number(cell: &[u8]) -> bool {
     number(cell) == Err(NoNumber::Missing)
+}
+
+/// Words for a missing cell.
+const WORDS: [&str; 19] = [
+    "na",
+    "null",
+    "n/a",
+    "#n/a",
+    "<na>",
+    "n.a.",
+    "\\n",
+    "?",
+    "#div/0!",
+    "#value!",
+    "#ref!",
+    "#num!",
+    "#name?",
+    "#null!",
+    "#n/v",
+    "nan(ind)",
+    "-nan(ind)",
+    "1.#qnan",
+    "-1.#ind",
+];
+/// Words for a missing number, which may be categories in a column of text.
+const WORDS_OF_NUMBERS: [&str; 14] = [
+    "none",
+    "nil",
+    "unavailable",
+    "unknown",
+    "missing",
+    "no data",
+    "nodata",
+    "not available",
+    "ol",
+    "-",
+    "--",
+    "---",
+    "error",
+    "err",
+];
+
+fn is_word(text: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 #[cold]
 fn diagnose(text: &[u8]) -> NoNumber {
-    const WORDS: [&[u8]; 5] = [b"na", b"null", b"n/a", b"#n/a", b"<na>"];
-    if text.is_empty() || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    if text.is_empty() || is_word(text, &WORDS) || is_word(text, &WORDS_OF_NUMBERS) {
         return NoNumber::Missing;
     }
     match fast_float2::parse::<f32, _>(text) {
@@ -219,7 +313,6 @@ mod tests {
             ("0x1F", Looks::Text),
             ("12.5 bar", Looks::Text),
             ("1e", Looks::Text),
-            ("-", Looks::Text),
             ("ok", Looks::Text),
             ("1_000", Looks::Text),
             ("1,234.5", Looks::Text),

@@ -1,6 +1,6 @@
 //! The header line: which delimiter it uses, which columns it names, and which of them are wanted.
 
-use super::cell;
+use super::cell::{self, Looks, NoNumber};
 use crate::table::error::{Problem, Role, list};
 use crate::table::options::{Features, ReadOptions};
 use std::collections::HashMap;
@@ -15,6 +15,8 @@ const SAVE_AS_CSV: &str = "save the table as CSV (UTF-8)";
 pub(super) struct FirstLine {
     /// The line ends within the bytes seen.
     pub complete: bool,
+    /// Bytes up to its end, blank lines before it included.
+    pub length: usize,
     /// The likeliest delimiter: the candidate that stands most often outside quotes.
     pub delimiter: u8,
 }
@@ -27,13 +29,15 @@ pub(super) fn first_line(bytes: &[u8]) -> FirstLine {
     let mut complete = false;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let blank = text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    for &byte in &text[blank..] {
+    let mut length = bytes.len();
+    for (at, &byte) in text.iter().enumerate().skip(blank) {
         // A quote opens at the start of a cell only. A doubled quote closes and, at once, opens again.
         let opens = byte == b'"' && !quoted && may_open;
         let closes = byte == b'"' && quoted;
         let candidate = CANDIDATES.iter().position(|&candidate| candidate == byte).filter(|_| !quoted);
         if !quoted && matches!(byte, b'\r' | b'\n') {
             complete = true;
+            length = bytes.len() - text.len() + at;
             break;
         }
         if let Some(candidate) = candidate {
@@ -44,11 +48,11 @@ pub(super) fn first_line(bytes: &[u8]) -> FirstLine {
     }
     let most = counts.into_iter().max().unwrap_or_default();
     let winner = CANDIDATES.into_iter().zip(counts).find(|&(_, count)| count > 0 && count == most);
-    FirstLine { complete, delimiter: winner.map_or(b',', |(delimiter, _)| delimiter) }
+    FirstLine { complete, length, delimiter: winner.map_or(b',', |(delimiter, _)| delimiter) }
 }
 
 /// What bytes that are no UTF-8 text begin like; `None` when nothing speaks against text.
-pub(super) fn not_text(bytes: &[u8]) -> Option<Problem> {
+pub(in crate::table) fn not_text(bytes: &[u8]) -> Option<Problem> {
     let no_text = |found, way_out| Some(Problem::NotText { found, way_out });
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => no_text("text in UTF-16", SAVE_AS_CSV),
@@ -73,7 +77,13 @@ pub(super) fn not_text(bytes: &[u8]) -> Option<Problem> {
 
 /// Column names without blanks around them: none empty but the first, as tables with row names have it; none twice, not all
 /// of them numbers.
-pub(super) fn names<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Vec<String>, Problem> {
+///
+/// `are_names` says that they are names even where they look like data.
+pub(super) fn names<'a>(
+    cells: impl Iterator<Item = &'a [u8]>,
+    line: u64,
+    are_names: bool,
+) -> Result<Vec<String>, Problem> {
     let texts: Result<Vec<&str>, _> = cells.map(|cell| str::from_utf8(cell.trim_ascii())).collect();
     let texts = texts.map_err(|_| Problem::NotText { found: "bytes that are no UTF-8", way_out: SAVE_AS_CSV })?;
     let names: Vec<String> = texts.into_iter().map(str::to_owned).collect();
@@ -83,8 +93,8 @@ pub(super) fn names<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Str
         return Err(Problem::BlankName { column: from + blank + 1, columns: names.len() });
     }
     // Ahead of the search for duplicates, because data repeat values and "two columns are named 0" would mislead.
-    if is_data(&names) {
-        return Err(Problem::HeaderIsData { found: list(&names) });
+    if !are_names && is_data(&names) {
+        return Err(Problem::HeaderIsData { line, found: list(&names) });
     }
     let mut seen = HashMap::new();
     for (column, name) in names.iter().enumerate() {
@@ -95,10 +105,16 @@ pub(super) fn names<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Str
     Ok(names)
 }
 
-/// Whether the names are a row of data: all are numbers, and not rising ones as column numbers and wavelengths are.
+/// Whether the names are a row of data: all are numbers, times or empty, and they are not rising numbers alone, as column
+/// numbers and wavelengths are; or half of them are numbers with a fraction.
 fn is_data(names: &[String]) -> bool {
-    let values: Option<Vec<f32>> = names.iter().map(|name| cell::number(name.as_bytes()).ok()).collect();
-    values.is_some_and(|values| values.len() == 1 || !values.is_sorted_by(|a, b| a < b))
+    let number = |name: &String| cell::number(name.as_bytes()).ok();
+    let is_time = |name: &&String| cell::number(name.as_bytes()) == Err(NoNumber::Text(Looks::Time));
+    let values: Vec<f32> = names.iter().filter_map(number).collect();
+    let times = names.iter().filter(is_time).count();
+    let fractions = names.iter().filter(|name| number(name).is_some_and(|value| value.fract() != 0.0)).count();
+    let is_rising = times == 0 && values.len() > 1 && values.is_sorted_by(|a, b| a < b);
+    !values.is_empty() && !is_rising && (values.len() + times == names.len() || 2 * fractions >= names.len())
 }
 
 /// Where the wanted columns stand in a row.

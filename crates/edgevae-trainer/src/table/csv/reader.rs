@@ -264,12 +264,31 @@ fn read_header<R: Read>(records: &mut Records<R>, options: &ReadOptions) -> Resu
     if let Some(problem) = header::not_text(beginning) {
         return Err(problem);
     }
-    let delimiter = options.form.delimiter.unwrap_or_else(|| header::first_line(beginning).delimiter);
-    records.set_delimiter(delimiter);
-    if !advance(records)? {
-        return Err(Problem::Empty);
+    let skipped = options.form.skip_rows.unwrap_or(0);
+    records.skip_lines(skipped).map_err(|error| problem(error, 1))?;
+    let line = u64::from(skipped) + 1;
+    let beginning = records.beginning(|bytes| header::first_line(bytes).complete);
+    let beginning = beginning.map_err(|error| problem(error, line))?;
+    let first = header::first_line(beginning);
+    let delimiter = options.form.delimiter.unwrap_or(first.delimiter);
+    let names = if options.form.header == Some(false) {
+        let mut first = Records::continued(&beginning[..first.length], delimiter);
+        advance(&mut first)?;
+        let columns = first.len();
+        records.set_delimiter(delimiter);
+        (1..=columns).map(|column| format!("c{column}")).collect()
+    } else {
+        records.set_delimiter(delimiter);
+        if !advance(records)? {
+            return Err(Problem::Empty);
+        }
+        let cells = (0..records.len()).map(|column| records.cell(column));
+        header::names(cells, records.line(), options.form.header == Some(true))?
+    };
+    if options.form.lines_below > 0 {
+        let skipped = records.skip_line_ends().and_then(|()| records.skip_lines(options.form.lines_below));
+        skipped.map_err(|error| problem(error, records.line()))?;
     }
-    let names = header::names((0..records.len()).map(|column| records.cell(column)))?;
     let selection = header::select(&names, options)?;
     let of_model = matches!(options.features, Features::OfModel(_));
     let readings = selection.features.iter().map(|&column| options.reading(&names[column])).collect();

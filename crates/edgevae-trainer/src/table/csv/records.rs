@@ -84,6 +84,24 @@ impl<R: Read> Records<R> {
         Ok(&self.buffer[self.start..self.end])
     }
 
+    /// Passes over lines, whatever they hold; to be called before the first row.
+    pub fn skip_lines(&mut self, lines: u32) -> Result<(), RecordError> {
+        for _ in 0..lines {
+            loop {
+                if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
+                    self.start += end + 1;
+                    self.lines_between += 1;
+                    break;
+                }
+                self.start = self.end;
+                if !self.read_more()? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Sets the byte between cells; to be called before the first row.
     pub fn set_delimiter(&mut self, delimiter: u8) {
         self.parser = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
@@ -152,7 +170,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Moves to the first byte of the next row, past blank lines and the LF that a CR left behind.
-    fn skip_line_ends(&mut self) -> Result<(), RecordError> {
+    pub fn skip_line_ends(&mut self) -> Result<(), RecordError> {
         loop {
             while self.start < self.end && matches!(self.buffer[self.start], b'\r' | b'\n') {
                 self.lines_between += u64::from(self.buffer[self.start] == b'\n');

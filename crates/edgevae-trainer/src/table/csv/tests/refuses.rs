@@ -74,7 +74,8 @@ fn refuses_headers_with_blank_or_repeated_names_or_numbers() {
     );
     assert_eq!(
         plain_message("0.5,0.25,0.5\n1,2,3\n"),
-        "t.csv: line 1: found numbers (\"0.5\", \"0.25\", \"0.5\"), expected column names; put a header line above the data"
+        "t.csv: line 1: found a row of data (\"0.5\", \"0.25\", \"0.5\"), expected column names; say --no-header where the \
+         file has none (columns are then c1, c2, ...), or --no-header=false where these are names"
     );
     assert_eq!(table("0,1,2\n5,6,7\n").names, ["0", "1", "2"]);
 }
@@ -130,11 +131,11 @@ fn refuses_contradictory_wishes() {
 fn refuses_ragged_rows() {
     assert_eq!(
         plain_message("a,b\r\n1,2\r\n\r\n3\r\n"),
-        "t.csv: line 4 (row 2): found 1 cells, expected 2 as in the header; mend or delete the row"
+        "t.csv: line 4 (row 2): found 1 cells, expected 2 as in the header; correct or delete the row"
     );
     assert_eq!(
         plain_message("a,b\n1,2,3\n"),
-        "t.csv: line 2 (row 1): found 3 cells, expected 2 as in the header; mend or delete the row"
+        "t.csv: line 2 (row 1): found 3 cells, expected 2 as in the header; correct or delete the row"
     );
 }
 
@@ -147,7 +148,13 @@ fn refuses_text_in_a_number_column_with_advice_that_fits() {
     let text = "mend the cell, or choose --categorical \"b\" if it holds categories, --ignore \"b\" if it holds names";
     assert_eq!(case("warm"), found("warm", text));
     assert_eq!(case("0x1F"), found("0x1F", text));
-    assert_eq!(case("1,5"), found("1,5", "write decimals with a point (1.5) in the whole file"));
+    assert_eq!(
+        case("1,5"),
+        found(
+            "1,5",
+            "say --decimal , where the comma is a decimal mark, or --thousands , where it stands between thousands"
+        )
+    );
     assert_eq!(
         case("2024-01-31 12:00"),
         found(
