@@ -73,7 +73,7 @@ pub(super) fn open(path: &Path, options: &ReadOptions) -> Result<Opened, Problem
     }
     let first = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start().first();
     let format = match (options.format, first) {
-        (None, Some(b'{' | b'[')) => Format::Jsonl,
+        (None, Some(b'{' | b'[')) if is_json(&head) => Format::Jsonl,
         _ => format,
     };
     let input = match unpacked {
@@ -93,6 +93,16 @@ fn head_of(file: &mut impl Read) -> Result<Vec<u8>, Problem> {
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head).map_err(|error| Problem::ReadFailed { line: 1, error })?;
     Ok(head)
+}
+
+/// Whether text begins as an object or an array does, and not as a name in brackets: `[rpm],{temp}`.
+fn is_json(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii();
+    match text.split_first() {
+        Some((b'{', rest)) => matches!(rest.trim_ascii_start(), [] | [b'"' | b'}', ..]),
+        Some((b'[', rest)) => matches!(rest.trim_ascii_start(), [] | [b'{' | b'[' | b']', ..]),
+        _ => false,
+    }
 }
 
 /// The encoding that the first bytes show: UTF-16 by its mark, Windows-1252 where text is not UTF-8.
@@ -140,5 +150,20 @@ impl Read for Transcoded {
         buffer[..length].copy_from_slice(&rest[..length]);
         self.given += length;
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_brackets_are_no_json() {
+        for text in ["{\"a\": 1}", "\u{feff}{ \"a\": 1}", "[{\"a\": 1}]", "[\n  {\"a\": 1}]", "[]"] {
+            assert!(is_json(text.as_bytes()), "{text}");
+        }
+        for text in ["[rpm],[temp]\n1,2\n", "{rpm},{temp}\n1,2\n", "rpm\n1\n"] {
+            assert!(!is_json(text.as_bytes()), "{text}");
+        }
     }
 }
