@@ -11,6 +11,9 @@ use super::origin::Source;
 use super::rows::{self, Loaded};
 use super::stream::{RowProgress, Streamed};
 use super::{Fitted, TrainError, auto};
+use crate::base::memory;
+use crate::base::numbers::significant;
+use crate::fit::vae::Shape;
 use crate::fit::{Checkpoint, Checkpoints, EpochRecord, FitError};
 use crate::options::{Config, Options, Preset, SplitBy};
 use crate::quantize;
@@ -208,9 +211,34 @@ fn planned(
         let sampled = if source.is_streamed() { "; its rows are a random sample of the files" } else { "" };
         tell(Event::Note(&format!("{chosen}{sampled}")));
     }
+    let shape = Shape {
+        inputs: dataset.names.len(),
+        hidden: options.hidden.clone(),
+        latent: options.latent,
+        likelihood: options.likelihood,
+    };
+    if let Some(problem) = too_large(&shape, memory::available()) {
+        return Err(RunError::Request(problem));
+    }
     let networks = options.members * if options.trim > 0.0 { 2 } else { 1 };
     tell(Event::Planned { networks, epochs: options.epochs });
     Ok(options)
+}
+
+/// Why a network cannot be trained in the memory that is free: weights, gradients and the two moments of Adam, and the
+/// covariance of the latents that a head is fitted to.
+fn too_large(shape: &Shape, available: Option<u64>) -> Option<String> {
+    let numbers = 4 * 4 * shape.parameters() as u64 + 2 * 8 * (shape.latent as u64).pow(2);
+    let available = available.filter(|available| numbers > *available)?;
+    let gibibytes = |bytes: u64| significant(bytes as f64 / f64::from(1 << 30), 2);
+    let widths: Vec<String> = shape.hidden.iter().map(usize::to_string).collect();
+    Some(format!(
+        "--hidden {} --latent {}: training takes about {} GiB of memory, and {} GiB are free; expected a narrower network",
+        widths.join(","),
+        shape.latent,
+        gibibytes(numbers),
+        gibibytes(available)
+    ))
 }
 
 /// What a fit needs.
@@ -265,4 +293,22 @@ fn fit<'d>(
         }
         _ => RunError::of(source.name(), error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Likelihood;
+
+    #[test]
+    fn a_network_beyond_the_memory_is_refused_before_it_is_made() {
+        let shape = |latent| Shape { inputs: 4, hidden: vec![64, 32], latent, likelihood: Likelihood::Mse };
+        assert_eq!(too_large(&shape(8), Some(1 << 20)), None);
+        assert_eq!(too_large(&shape(65_535), None), None, "nobody knows");
+        let problem = too_large(&shape(65_535), Some(16 << 30)).unwrap();
+        assert!(
+            problem.contains("--latent 65535: training takes about 64 GiB of memory, and 16 GiB are free"),
+            "{problem}"
+        );
+    }
 }

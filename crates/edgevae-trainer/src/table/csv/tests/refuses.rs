@@ -135,7 +135,8 @@ fn refuses_ragged_rows() {
     );
     assert_eq!(
         plain_message("a,b\n1,2,3\n"),
-        "t.csv: line 2 (row 1): found 3 cells, expected 2 as in the header; correct or delete the row"
+        "t.csv: line 2 (row 1): found 3 cells, expected 2 as in the header; correct or delete the row; where each row ends with \
+         a delimiter, end the header with one and a name, and leave that column out with --ignore"
     );
 }
 
