@@ -14,6 +14,7 @@ use edgevae_trainer::table::block::{Block, Counts, Position};
 use edgevae_trainer::table::form::{self, Decimal, Sentinel};
 use edgevae_trainer::table::options::{self, FileForm, Format, ReadOptions};
 use edgevae_trainer::table::pipeline::for_each_block;
+use edgevae_trainer::table::reading::Reading;
 use edgevae_trainer::table::source::Source;
 use ndarray::Array2;
 
@@ -78,6 +79,9 @@ impl FormArgs {
     }
 }
 
+/// How the cells of columns are read, by name.
+type Readings = Vec<(String, Reading)>;
+
 /// One row that has a score.
 pub struct ScoredRow {
     /// Data row, counted from 1.
@@ -116,6 +120,8 @@ pub struct Tally {
     scored: u64,
     pub anomalies: u64,
     dropped: u64,
+    /// Empty cells that the model fills.
+    filled: u64,
     out_of_range: u64,
     threshold: f32,
     window: WindowSpec,
@@ -123,7 +129,7 @@ pub struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, scored, anomalies, dropped, out_of_range, threshold, window } = self;
+        let Self { rows, scored, anomalies, dropped, filled, out_of_range, threshold, window } = self;
         write!(f, "{rows} rows, ")?;
         if *window != WindowSpec::ROW {
             let WindowSpec { rows, stride, .. } = window;
@@ -132,6 +138,9 @@ impl fmt::Display for Tally {
         write!(f, "{anomalies} above the threshold {threshold}")?;
         if *out_of_range > 0 {
             write!(f, " or out of range ({out_of_range} have a reading beyond the range of the model)")?;
+        }
+        if *filled > 0 {
+            write!(f, "; {filled} empty cells were filled, as in training")?;
         }
         if *dropped > 0 { write!(f, "; {dropped} rows with missing cells left out, as in training") } else { Ok(()) }
     }
@@ -170,7 +179,8 @@ impl RowsArgs {
         self.data == Path::new("-")
     }
 
-    fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Source> {
+    /// The opened rows, and how the cells of columns are read that hold something other than numbers.
+    fn open(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<(Source, Readings)> {
         let options = ReadOptions { format: self.format, form: self.form.form(), ..score::read_options(model, label)? };
         let source = if self.is_stdin() {
             Source::stream(io::stdin(), &self.name(), &options)?
@@ -184,7 +194,7 @@ impl RowsArgs {
         if !extra.is_empty() && !quiet {
             note!("note: ignored, because the model does not know them: {}", shortened(extra));
         }
-        Ok(source)
+        Ok((source, options.readings))
     }
 
     /// Reads the samples that a model takes and hands them to `each` in blocks, in order, without a score.
@@ -194,9 +204,9 @@ impl RowsArgs {
         quiet: bool,
         mut each: impl FnMut(&Block) -> anyhow::Result<()> + Send,
     ) -> anyhow::Result<()> {
-        let mut source = self.open(model, None, quiet)?;
+        let (mut source, readings) = self.open(model, None, quiet)?;
         let counts = for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;
-        self.told(&counts, quiet);
+        self.told(&counts, &readings, quiet);
         Ok(())
     }
 
@@ -226,7 +236,7 @@ impl RowsArgs {
         mut each: impl FnMut(&mut W, &Scored<'_>) -> io::Result<()> + Send,
     ) -> anyhow::Result<Tally> {
         let model = file.any()?;
-        let mut source = self.open(&model, label, quiet)?;
+        let (mut source, readings) = self.open(&model, label, quiet)?;
         let names = source.feature_names.clone();
         let (mut anomalies, mut out_of_range, mut scored) = (0, 0, 0);
         let inputs = usize::from(model.header().inputs);
@@ -263,15 +273,15 @@ impl RowsArgs {
             }
         };
         let counts = for_each_block(&mut source, threads, make, work, deliver)?;
-        self.told(&counts, quiet);
-        let Counts { rows, dropped, .. } = counts;
+        self.told(&counts, &readings, quiet);
+        let Counts { rows, dropped, missing: filled, .. } = counts;
         let threshold = model.header().threshold;
-        Ok(Tally { rows: rows - dropped, scored, anomalies, dropped, out_of_range, threshold, window })
+        Ok(Tally { rows: rows - dropped, scored, anomalies, dropped, filled, out_of_range, threshold, window })
     }
 
     /// All rows in memory, for those who need them more than once.
     pub fn table(&self, model: &AnyModel<'_>, label: Option<&str>, quiet: bool) -> anyhow::Result<Table> {
-        let mut source = self.open(model, label, quiet)?;
+        let (mut source, readings) = self.open(model, label, quiet)?;
         let inputs = source.feature_names.len();
         let (mut cells, mut labels, mut places) = (Vec::new(), label.map(|_| Vec::new()), Vec::new());
         let each = |(): &mut (), block: &Block| -> anyhow::Result<()> {
@@ -281,14 +291,21 @@ impl RowsArgs {
             Ok(())
         };
         let counts = for_each_block(&mut source, self.threads(), || (), |(), _| (), each)?;
-        self.told(&counts, quiet);
+        self.told(&counts, &readings, quiet);
         let features = Array2::from_shape_vec((places.len(), inputs), cells)?;
         Ok(Table { features, labels, places })
     }
 
     /// Notes on rows that were read and look unusual.
-    fn told(&self, counts: &Counts, quiet: bool) {
-        if let Some(note) = counts.broken.note(&self.name()).filter(|_| !quiet) {
+    fn told(&self, counts: &Counts, readings: &Readings, quiet: bool) {
+        if quiet {
+            return;
+        }
+        let unseen = readings.iter().filter_map(|(column, reading)| match reading {
+            Reading::Category(levels) => levels.unseen_note(column),
+            _ => None,
+        });
+        for note in counts.broken.note(&self.name()).into_iter().chain(unseen) {
             note!("note: {note}");
         }
     }
