@@ -206,7 +206,7 @@ impl RowsArgs {
     ) -> anyhow::Result<()> {
         let (mut source, readings) = self.open(model, None, quiet)?;
         let counts = for_each_block(&mut source, 1, || (), |(), _| (), |(), block| each(block))?;
-        self.told(&counts, &readings, quiet);
+        self.told(&counts, &readings, source.unusual(), quiet);
         Ok(())
     }
 
@@ -273,7 +273,7 @@ impl RowsArgs {
             }
         };
         let counts = for_each_block(&mut source, threads, make, work, deliver)?;
-        self.told(&counts, &readings, quiet);
+        self.told(&counts, &readings, source.unusual(), quiet);
         let Counts { rows, dropped, missing: filled, .. } = counts;
         let threshold = model.header().threshold;
         Ok(Tally { rows: rows - dropped, scored, anomalies, dropped, filled, out_of_range, threshold, window })
@@ -291,13 +291,13 @@ impl RowsArgs {
             Ok(())
         };
         let counts = for_each_block(&mut source, self.threads(), || (), |(), _| (), each)?;
-        self.told(&counts, &readings, quiet);
+        self.told(&counts, &readings, source.unusual(), quiet);
         let features = Array2::from_shape_vec((places.len(), inputs), cells)?;
         Ok(Table { features, labels, places })
     }
 
     /// Notes on rows that were read and look unusual.
-    fn told(&self, counts: &Counts, readings: &Readings, quiet: bool) {
+    fn told(&self, counts: &Counts, readings: &Readings, unusual: Vec<String>, quiet: bool) {
         if quiet {
             return;
         }
@@ -305,7 +305,7 @@ impl RowsArgs {
             Reading::Category(levels) => levels.unseen_note(column),
             _ => None,
         });
-        for note in counts.broken.note(&self.name()).into_iter().chain(unseen) {
+        for note in counts.broken.note(&self.name()).into_iter().chain(unusual).chain(unseen) {
             note!("note: {note}");
         }
     }

@@ -4,10 +4,10 @@
 //! an absent member are missing.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -114,6 +114,41 @@ fn first_line(input: &mut impl BufRead) -> Result<Vec<u8>, Problem> {
 enum Use {
     Feature(usize),
     Label,
+    /// Another member of the first object.
+    Nothing,
+}
+
+/// Names that are looked at and kept for a note.
+const MOST_NAMES: usize = 8;
+
+/// Members that a reader of the first object does not expect, with the number of their objects.
+#[derive(Debug, Default)]
+struct Unexpected {
+    /// Members that the first object has not; nobody reads them.
+    late: BTreeMap<String, u64>,
+    /// Members that an object has twice; the last one is read.
+    twice: BTreeMap<String, u64>,
+}
+
+impl Unexpected {
+    fn push(names: &mut BTreeMap<String, u64>, name: &str) {
+        if names.len() < MOST_NAMES || names.contains_key(name) {
+            *names.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let named = |names: &BTreeMap<String, u64>| {
+            names.iter().map(|(name, objects)| format!("{name:?} ({objects})")).collect::<Vec<_>>().join(", ")
+        };
+        let note = |names: &BTreeMap<String, u64>, what: &str| {
+            (!names.is_empty()).then(|| format!("{}: {what}", named(names)))
+        };
+        let late =
+            "members that the first object has not, left out; give them to the first object, as null where it has none";
+        let twice = "members that objects have twice; the last one is read";
+        note(&self.late, late).into_iter().chain(note(&self.twice, twice)).collect()
+    }
 }
 
 /// The members of every object that are wanted.
@@ -127,6 +162,7 @@ struct Members {
     of_model: bool,
     /// How each feature is read.
     readings: Vec<Reading>,
+    unexpected: Mutex<Unexpected>,
 }
 
 impl Members {
@@ -135,8 +171,9 @@ impl Members {
         let selection = header::select(&names.0, options)?;
         let name = |column: &usize| names.0[*column].clone();
         let features: Vec<String> = selection.features.iter().map(name).collect();
-        let mut uses: HashMap<String, Use> =
-            features.iter().enumerate().map(|(index, name)| (name.clone(), Use::Feature(index))).collect();
+        let mut uses: HashMap<String, Use> = names.0.iter().map(|name| (name.clone(), Use::Nothing)).collect();
+        let wanted = features.iter().enumerate().map(|(index, name)| (name.clone(), Use::Feature(index)));
+        uses.extend(wanted);
         uses.extend(options.label.iter().map(|name| (name.clone(), Use::Label)));
         Ok(Self {
             uses,
@@ -146,13 +183,14 @@ impl Members {
             label: options.label.clone(),
             missing: options.missing,
             of_model: matches!(options.features, Features::OfModel(_)),
+            unexpected: Mutex::default(),
         })
     }
 
     fn place(&self, used: Use, row: u64, line: u64) -> Place {
         let column = match used {
             Use::Feature(feature) => self.features[feature].clone(),
-            Use::Label => self.label.clone().unwrap_or_default(),
+            Use::Label | Use::Nothing => self.label.clone().unwrap_or_default(),
         };
         Place { line: Some(line), row, column }
     }
@@ -228,6 +266,10 @@ impl Parse for Members {
         }
         block.counts.lines = memchr::memchr_iter(b'\n', &block.text).count() as u64;
     }
+
+    fn notes(&self) -> Vec<String> {
+        self.unexpected.lock().unwrap_or_else(PoisonError::into_inner).notes()
+    }
 }
 
 /// A member's value as the text of a CSV cell: a number as it is written, so that it is rounded once, a string without
@@ -269,11 +311,16 @@ impl<'de> Visitor<'de> for &Members {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut object = Object { features: vec![None; self.features.len()], label: None };
-        while let Some(used) = map.next_key_seed(Key(&self.uses))? {
+        while let Some(used) = map.next_key_seed(Key(self))? {
             match used {
-                Some(Use::Feature(feature)) => object.features[feature] = Some(map.next_value()?),
+                Some(Use::Feature(feature)) => {
+                    if object.features[feature].replace(map.next_value()?).is_some() {
+                        let mut unexpected = self.unexpected.lock().unwrap_or_else(PoisonError::into_inner);
+                        Unexpected::push(&mut unexpected.twice, &self.features[feature]);
+                    }
+                }
                 Some(Use::Label) => object.label = Some(map.next_value()?),
-                None => _ = map.next_value::<IgnoredAny>()?,
+                Some(Use::Nothing) | None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         Ok(object)
@@ -281,7 +328,7 @@ impl<'de> Visitor<'de> for &Members {
 }
 
 /// Finds what a member is for, without a copy of its name.
-struct Key<'a>(&'a HashMap<String, Use>);
+struct Key<'a>(&'a Members);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
     type Value = Option<Use>;
@@ -299,7 +346,12 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Option<Use>, E> {
-        Ok(self.0.get(name).copied())
+        let used = self.0.uses.get(name).copied();
+        // A model names what it reads; other members are none of its business.
+        if used.is_none() && !self.0.of_model {
+            Unexpected::push(&mut self.0.unexpected.lock().unwrap_or_else(PoisonError::into_inner).late, name);
+        }
+        Ok(used)
     }
 }
 
@@ -339,6 +391,27 @@ mod tests {
         let input = Input::Stream(Box::new(io::Cursor::new(text.to_owned())));
         let source = blocks(input, "t.jsonl".into(), options);
         source.and_then(|source| collect(source, 2)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn members_that_come_late_or_twice_are_told() {
+        let text = "{\"a\": 1, \"b\": 2}\n{\"a\": 3, \"b\": 4, \"c\": 5}\n{\"a\": 6, \"c\": 7, \"b\": 8, \"a\": 9}\n";
+        let loaded = load(text, &ReadOptions::default()).unwrap();
+        assert_eq!(loaded.dataset.names, ["a", "b"]);
+        assert_eq!(loaded.dataset.features.row(2).to_vec(), [9.0, 8.0]);
+        assert_eq!(loaded.notes.len(), 2, "{:?}", loaded.notes);
+        assert!(
+            loaded.notes[0].starts_with("t.jsonl: \"c\" (2): members that the first object has not"),
+            "{:?}",
+            loaded.notes
+        );
+        assert!(
+            loaded.notes[1].starts_with("t.jsonl: \"a\" (1): members that objects have twice"),
+            "{:?}",
+            loaded.notes
+        );
+        let plain = "{\"a\": 1, \"b\": 2}\n{\"b\": 4, \"a\": 3}\n";
+        assert!(load(plain, &ReadOptions::default()).unwrap().notes.is_empty());
     }
 
     fn labelled(missing: Missing) -> ReadOptions {

@@ -118,6 +118,7 @@ impl Table {
         )?;
         self.file_rows.push(counts.rows);
         self.notes.extend(counts.broken.note(&source.name));
+        self.notes.extend(source.unusual().into_iter().map(|note| format!("{}: {note}", source.name)));
         self.counts += counts;
         Ok(())
     }

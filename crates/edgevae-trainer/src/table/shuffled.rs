@@ -90,6 +90,7 @@ pub fn index<W, E: From<DataError> + Send>(
         }
         index.rows_before.push(rows_before);
         index.notes.extend(counts.broken.note(&name));
+        index.notes.extend(source.unusual().into_iter().map(|note| format!("{name}: {note}")));
         index.files.push((name, counts.rows));
         index.rows += counts.rows;
         index.dropped += counts.dropped;

@@ -135,6 +135,11 @@ pub trait Parse: Send + Sync {
     /// Parses the text of `block` into its rows, counts and, where they end early, its problem.
     fn parse(&self, block: &mut Block);
 
+    /// What was unusual in the blocks so far, for people.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Name in messages of the file that a block is of, where that is not the name of the source.
     fn file(&self, block: &Block) -> Option<&str> {
         let _ = block;
@@ -217,6 +222,11 @@ impl Source {
     /// Closes the file until it is read again.
     pub fn close(&mut self) {
         self.take.close();
+    }
+
+    /// What was unusual in the rows that were read, for people.
+    pub fn unusual(&self) -> Vec<String> {
+        self.parse.notes()
     }
 }
 
