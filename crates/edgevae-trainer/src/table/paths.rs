@@ -1,5 +1,6 @@
 //! Which files a user means: files, folders of files, patterns.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use super::error::{DataError, Problem};
 /// Extensions of the files that a folder stands for.
 const EXTENSIONS: [&str; 6] = ["csv", "tsv", "jsonl", "ndjson", "parquet", "pq"];
 
-/// Files in the order of the arguments, those of a folder or pattern sorted by name; a folder's subfolders are left alone,
+/// Files in the order of the arguments, those of a folder or pattern sorted by name, numbers in it by their value; a folder's subfolders are left alone,
 /// and a file that several arguments stand for is taken once.
 ///
 /// # Errors
@@ -51,21 +52,52 @@ fn of_folder(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
     };
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(known).collect();
-    files.sort();
+    files.sort_by(|a, b| natural(a, b));
     if files.is_empty() { Err(Problem::NoFiles("the folder holds no file of rows")) } else { Ok(files) }
 }
 
 fn of_pattern(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
     let matches =
         glob::glob(&pattern.to_string_lossy()).map_err(|_| Problem::NoFiles("the pattern is not understood"))?;
-    // In alphabetical order, as the crate promises.
-    let files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    let mut files: Vec<PathBuf> = matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    files.sort_by(|a, b| natural(a, b));
     if files.is_empty() { Err(Problem::NoFiles("no file matches the pattern")) } else { Ok(files) }
+}
+
+/// The order of names in which `log_2` stands before `log_10`.
+fn natural(a: &Path, b: &Path) -> Ordering {
+    let parts = |path: &Path| -> Vec<(String, u64)> {
+        let (mut parts, mut in_number) = (vec![(String::new(), 0_u64)], false);
+        for found in path.to_string_lossy().chars() {
+            let last = parts.len() - 1;
+            match found.to_digit(10) {
+                Some(digit) => parts[last].1 = parts[last].1.saturating_mul(10).saturating_add(digit.into()),
+                None if in_number => parts.push((found.into(), 0)),
+                None => parts[last].0.push(found),
+            }
+            in_number = found.is_ascii_digit();
+        }
+        parts
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_names_are_ordered_by_their_value() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["log_10.csv", "log_2.csv", "log_1.csv", "log_02b.csv"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        for argument in [dir.path().to_owned(), dir.path().join("*.csv")] {
+            let paths = super::expand(&[argument]).unwrap();
+            let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+            assert_eq!(names, ["log_1.csv", "log_2.csv", "log_02b.csv", "log_10.csv"]);
+        }
+    }
 
     #[test]
     fn folders_and_patterns_stand_for_their_files_in_order() {

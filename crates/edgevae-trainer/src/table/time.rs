@@ -20,14 +20,16 @@ const FORMATS: [&str; 6] = [
     "%Y-%m-%dT%H:%M",
 ];
 
-/// Seconds since 1970 of a time: ISO 8601 with or without offset (without one it is taken for UTC, which neither order
-/// nor clock depends on), `2024/01/31 12:00`, `31.01.2024 12:00`, or a number, whatever its unit.
+/// Seconds since 1970 of the instant of a time: ISO 8601 with or without offset (without one it is taken for UTC),
+/// `2024/01/31 12:00`, `31.01.2024 12:00`, or a number, whatever its unit.
 pub fn seconds(text: &[u8]) -> Option<f64> {
     let text = str::from_utf8(text.trim_ascii()).ok()?;
     if let Ok(number) = fast_float2::parse::<f64, _>(text) {
         return number.is_finite().then_some(number);
     }
-    written(text).map(|time| utc(time) as f64 / 1e9)
+    // With an offset it is an instant, whatever the clock on the wall showed: clocks go back once a year.
+    let instant = text.parse::<Timestamp>().ok().map(Timestamp::as_nanosecond);
+    instant.or_else(|| written(text).map(utc)).map(|nanoseconds| nanoseconds as f64 / 1e9)
 }
 
 /// Whether the cell is a time and no number.
@@ -104,6 +106,9 @@ mod tests {
             "1706702400",
         ] {
             assert_eq!(seconds(text.as_bytes()), Some(noon), "{text}");
+        }
+        for text in ["2024-01-31T13:00:00+01:00", "2024-01-31T06:30:00-05:30", "2024-01-31 12:00:00+00:00"] {
+            assert_eq!(seconds(text.as_bytes()), Some(noon), "{text}: the instant, not the clock on the wall");
         }
         assert_eq!(seconds(b"2024-01-31"), Some(noon - 43_200.0));
         for text in ["", "noon", "01/31/2024 12:00", "2024-13-01", "12:00"] {
