@@ -94,7 +94,7 @@ impl Cmd {
     }
 }
 
-/// What speaks against rows as normal ones: many of them are above the model's own threshold, or the new one is far from it.
+/// Returns a warning where many rows are above the model's own threshold, or the new threshold is far from it.
 fn departure(file: &ModelFile, scores: &[f32], threshold: f32) -> anyhow::Result<Option<String>> {
     let any = file.any()?;
     let header = any.header();
