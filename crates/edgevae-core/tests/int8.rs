@@ -7,7 +7,10 @@ mod int8;
 
 use common::{Aligned, NAMES, small};
 use edgevae_core::format::{HeadKind, HeadSpec, Header, Missing};
-use edgevae_core::{LoadError, Model, QuantizedDetector, QuantizedModel, ScoreError, SliceQuantizedDetector};
+use edgevae_core::slots::{Record, SlotError, Slots, Which};
+use edgevae_core::{
+    LoadError, Model, OwnedQuantizedDetector, QuantizedDetector, QuantizedModel, ScoreError, SliceQuantizedDetector,
+};
 use int8::{Int8, Numbered, encode_int8, file, int8_header, small_int8};
 use proptest::prelude::*;
 
@@ -250,6 +253,35 @@ fn a_shown_threshold_that_contradicts_the_integer_one_is_refused() {
         }
     }
     assert_eq!(with(u64::MAX - 1, 1e-6, f32::MAX, false), None, "nothing but readings out of range");
+}
+
+#[test]
+fn a_newer_int8_file_that_does_not_fit_leaves_the_older_detector() {
+    type Pump<'a> = OwnedQuantizedDetector<'a, 3, 5>;
+    let mut numbers = Numbered(5);
+    let mut wider = small_int8();
+    wider.layers = vec![
+        numbers.layer(3, 8, true),
+        numbers.layer(8, 2, false),
+        numbers.layer(2, 8, true),
+        numbers.layer(8, 3, false),
+    ];
+    wider.whitening = None;
+    let unfit = file(&wider, 2, NAMES);
+    assert!(QuantizedModel::from_bytes(unfit.bytes()).is_ok(), "valid, but wider");
+    let slot = |sequence, file: &[u8]| {
+        let record = Record { sequence, model_at: 32, model_len: file.len() as u32 };
+        Aligned::new(&[&record.to_bytes()[..], &[0xff; 12], file, &[0xff; 4]].concat())
+    };
+    let (a, b) = (slot(1, VERSION_1_INT8), slot(2, unfit.bytes()));
+    let mut newest = Slots::new(a.bytes(), b.bytes()).open::<Pump<'_>>().unwrap();
+    assert_eq!(newest.which, Which::A);
+    assert!(matches!(newest.rejected, Some(SlotError::Model(LoadError::WrongShape { .. }))), "{:?}", newest.rejected);
+    let model = QuantizedModel::from_bytes(VERSION_1_INT8).unwrap();
+    let borrowed = QuantizedDetector::<3, 5>::new(&model).unwrap().score(&SAMPLES[1]);
+    assert_eq!(newest.loaded.score(&SAMPLES[1]), borrowed);
+    assert!(matches!(QuantizedDetector::<3, 4>::new(&model), Err(LoadError::WrongShape { .. })));
+    assert!(matches!(QuantizedDetector::<2, 5>::new(&model), Err(LoadError::WrongShape { .. })));
 }
 
 #[test]

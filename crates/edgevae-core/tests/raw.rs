@@ -5,8 +5,10 @@ mod common;
 use common::Aligned;
 use edgevae_core::format::input::{Absent, Clock, Column, InputSection, Kind, SUMMARY, WindowFeatures, WindowSpec};
 use edgevae_core::format::{Activation, Contents, Header, Layer};
+use edgevae_core::slots::{Record, SlotError, Slots, Which};
 use edgevae_core::{
-    Detector, LoadError, Model, QuantizedModel, RawDetector, RawModel, ScoreError, SliceWindow, Verdict, Window,
+    Detector, LoadError, Model, OwnedRawDetector, QuantizedModel, RawDetector, RawModel, ScoreError, SliceWindow,
+    Verdict, Window,
 };
 use proptest::prelude::*;
 
@@ -290,6 +292,28 @@ fn a_detector_of_another_size_is_refused_with_the_sizes_of_the_model() {
     assert_eq!(RawDetector::<5, 10, 3, 33, 4>::new(&model).unwrap_err(), wrong);
     assert_eq!(RawDetector::<5, 11, 2, 33, 4>::new(&model).unwrap_err(), wrong);
     assert!(matches!(RawDetector::<5, 11, 3, 32, 4>::new(&model), Err(LoadError::WrongShape { .. })));
+}
+
+#[test]
+fn a_newer_raw_file_that_does_not_fit_leaves_the_older_detector() {
+    type Pump<'a> = OwnedRawDetector<'a, 5, 11, 3, 33, 4>;
+    // One row a sample: another window than the detector has room for.
+    let unfit = single();
+    assert!(RawModel::from_bytes(unfit.bytes()).is_ok(), "valid, but of another size");
+    let slot = |sequence, file: &[u8]| {
+        let record = Record { sequence, model_at: 32, model_len: file.len() as u32 };
+        Aligned::new(&[&record.to_bytes()[..], &[0xff; 12], file, &[0xff; 4]].concat())
+    };
+    let (a, b) = (slot(1, VERSION_2), slot(2, unfit.bytes()));
+    let mut newest = Slots::new(a.bytes(), b.bytes()).open::<Pump<'_>>().unwrap();
+    assert_eq!(newest.which, Which::A);
+    let wrong = LoadError::WrongInput { raw: 5, encoded: 11, rows: 1 };
+    assert_eq!(newest.rejected, Some(SlotError::Model(wrong)));
+    let model = RawModel::from_bytes(VERSION_2).unwrap();
+    let mut borrowed = RawDetector::<5, 11, 3, 33, 4>::new(&model).unwrap();
+    for _ in 0..5 {
+        assert_eq!(newest.loaded.push(&ROW), borrowed.push(&ROW));
+    }
 }
 
 #[test]
