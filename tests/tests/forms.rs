@@ -90,6 +90,9 @@ fn a_decimal_comma_is_read_said_and_remembered() {
         );
         assert_eq!(piped.ok(), expected);
     }
+    // A file with points says so itself, whatever the model remembers.
+    train(dir, "comma.csv", file(";", ",", "temp;press;rpm\n"), "");
+    assert_eq!(score("plain.csv"), expected);
 }
 
 #[test]

@@ -81,6 +81,26 @@ macro_rules! parsed {
 }
 pub(crate) use parsed;
 
+/// A type that files hold as its text: for `#[serde(try_from = "String", into = "String")]`.
+macro_rules! written_as_text {
+    ($type:ty) => {
+        impl TryFrom<String> for $type {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+pub(crate) use written_as_text;
+
 impl Value for String {
     fn read(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())

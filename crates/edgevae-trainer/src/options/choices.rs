@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::value::{choice, parsed};
+use crate::base::value::{choice, parsed, written_as_text};
 
 choice! {
     /// Which training rows the network is fitted on.
@@ -218,19 +218,7 @@ impl std::fmt::Display for Bytes {
     }
 }
 
-impl TryFrom<String> for Bytes {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Bytes> for String {
-    fn from(bytes: Bytes) -> Self {
-        bytes.to_string()
-    }
-}
+written_as_text!(Bytes);
 
 parsed!(SplitBy, Contamination, Bytes, super::Cyclic, crate::table::form::Decimal, crate::table::form::Sentinel);
 

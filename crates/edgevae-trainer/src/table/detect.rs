@@ -187,6 +187,10 @@ fn marks(cells: &[&str], delimiter: u8, form: &mut FileForm, notes: &mut Vec<Str
         form.decimal = Some(Decimal::Comma);
         notes.push("numbers have a decimal comma (--decimal . says otherwise)".into());
     }
+    // Whatever a model remembers of other files: here the point is the mark.
+    if form.decimal.is_none() && point > 0 && comma == 0 && form.thousands != Some('.') {
+        form.decimal = Some(Decimal::Point);
+    }
     if form.thousands.is_none() {
         let is_comma = form.decimal == Some(Decimal::Comma);
         let (groups, mark) = if is_comma { (point_groups + point_either, '.') } else { (comma_groups, ',') };
@@ -199,7 +203,7 @@ fn marks(cells: &[&str], delimiter: u8, form: &mut FileForm, notes: &mut Vec<Str
             notes.push("numbers have . between thousands".into());
         }
     }
-    if asked == (None, None) && form.decimal.is_none() && form.thousands.is_none() {
+    if asked == (None, None) && form.decimal != Some(Decimal::Comma) && form.thousands.is_none() {
         let whole =
             cells.iter().filter(|cell| cell.bytes().all(|byte| byte.is_ascii_digit()) && !cell.is_empty()).count();
         let example = |mark, other| cells.iter().find(|cell| marked(cell, mark, other) == Some(Marked::Either));
@@ -256,8 +260,8 @@ mod tests {
         assert_eq!(marks("a\tb\n-0,125\t2\n"), (comma, None));
         assert_eq!(marks("a;b\n1,234,567;2\n"), (None, Some(',')));
         assert_eq!(marks("a;b\n1.234.567;2\n"), (None, Some('.')));
-        assert_eq!(marks("a;b\n1.5;2,345\n"), (None, None));
-        assert_eq!(marks("a,b\n1.5,2\n"), (None, None));
+        assert_eq!(marks("a;b\n1.5;2,345\n"), (Some(Decimal::Point), None));
+        assert_eq!(marks("a,b\n1.5,2\n"), (Some(Decimal::Point), None));
         let (form, notes) = found("p;q\n902;1\n1.054;2\n");
         assert_eq!((form.thousands, notes.contains("--thousands .")), (None, true), "{notes}");
         let (form, notes) = found("p;q\n902;1\n1,054;2\n");

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::value::written_as_text;
+
 /// How a file of rows is written. A field that is `None` or empty is detected in each file, or has its usual value.
 ///
 /// The form of a plain file (UTF-8, names in the first line, numbers with a point) is the default one.
@@ -94,19 +96,7 @@ impl FromStr for Sentinel {
     }
 }
 
-impl TryFrom<String> for Sentinel {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Sentinel> for String {
-    fn from(sentinel: Sentinel) -> Self {
-        sentinel.to_string()
-    }
-}
+written_as_text!(Sentinel);
 
 /// The mark between the whole part and the fraction of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::block::{Block, Counts};
 use super::error::{DataError, Problem};
-use super::form::FileForm;
+use super::form::{Decimal, FileForm};
 use super::opened::{self, Opened};
 use super::options::{Format, ReadOptions};
 use super::{csv, jsonl};
@@ -192,7 +192,8 @@ impl Source {
             text => Self::text(input, name, text, &options),
         };
         // The delimiter of each file is its own.
-        let form = FileForm { delimiter: given, ..form };
+        let decimal = form.decimal.filter(|decimal| *decimal != Decimal::Point);
+        let form = FileForm { delimiter: given, decimal, ..form };
         source.map(|source| Self { form, notes, ..source })
     }
 
